@@ -1,0 +1,13 @@
+//! Who is calling: accounts, signed-in devices, and what a request's caller may do.
+
+mod invitation;
+mod login;
+mod password;
+mod principal;
+mod user;
+
+pub use invitation::{Invitation, InvitationSecret, InvitationToken};
+pub use login::{Login, LoginMethod, RevokeReason};
+pub use password::PasswordPolicy;
+pub use principal::{Principal, PrincipalKind};
+pub use user::{LoginName, Role, User, UserDraft, email_norm, username_norm};

@@ -1,0 +1,25 @@
+use super::Role;
+use crate::{LoginId, OwnerId};
+
+/// The verified caller of one request. Owner, roles and names come from the stored account, never from a token's claims
+/// (`ID-23`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Principal {
+    /// Whose data the caller sees.
+    pub owner_id: OwnerId,
+    /// The username.
+    pub name: String,
+    /// The email, if the account has one.
+    pub email: Option<String>,
+    /// The account's roles.
+    pub roles: Vec<Role>,
+    /// How the caller proved who it is.
+    pub kind: PrincipalKind,
+}
+
+/// How a caller proved who it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PrincipalKind {
+    /// An access token of a local login.
+    Login(LoginId),
+}

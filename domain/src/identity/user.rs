@@ -1,0 +1,213 @@
+use unicode_normalization::UnicodeNormalization;
+
+use crate::chat::words;
+use crate::{Code, Instant, OwnerId, TextRule, Version, Violations, case_fold, check_text};
+
+words! {
+    /// What an account may do beyond its own data.
+    Role {
+        /// Manage accounts.
+        Admin = "admin",
+        /// Execute queued work.
+        Worker = "worker",
+    }
+}
+
+/// An account. Its id is the owner id of everything the person owns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct User {
+    /// The owner id.
+    pub id: OwnerId,
+    /// As typed: 3 to 50 letters, digits, `.`, `_`, `-`.
+    pub username: String,
+    /// As typed, at most 254 characters.
+    pub email: Option<String>,
+    /// `None` whenever the email changes.
+    pub email_verified_at: Option<Instant>,
+    /// A modular-crypt bcrypt hash; `None` is an account without a local password.
+    pub password_hash: Option<String>,
+    /// When the password last changed.
+    pub password_changed_at: Option<Instant>,
+    /// Sorted, each once.
+    pub roles: Vec<Role>,
+    /// A disabled account can't log in, and none of its tokens works.
+    pub disabled_at: Option<Instant>,
+    /// The last successful login.
+    pub last_login_at: Option<Instant>,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When the row last changed.
+    pub updated_at: Instant,
+    /// Rises with every change of the row.
+    pub version: Version,
+}
+
+/// The checked names of a new account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UserDraft {
+    /// As typed.
+    pub username: String,
+    /// As typed.
+    pub email: Option<String>,
+}
+
+impl UserDraft {
+    /// Checks the names of a new account (`ID-01`, §2.2).
+    pub fn new(username: String, email: Option<String>) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        check_text(&username, TextRule { min: 3, max: 50 }, "/username", &mut violations);
+        if !username
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        {
+            violations.add(
+                "/username",
+                Code::BadFormat,
+                "may have letters, digits, '.', '_' and '-' only",
+            );
+        } else if username_norm(&username).chars().count() > 50 {
+            violations.add(
+                "/username",
+                Code::TooLong,
+                "must have at most 50 characters in its folded form",
+            );
+        }
+        if let Some(email) = &email {
+            check_email(email, &mut violations);
+        }
+        if violations.is_empty() {
+            Ok(Self {
+                username,
+                email: email.map(|email| email.trim().to_owned()),
+            })
+        } else {
+            Err(violations)
+        }
+    }
+}
+
+impl User {
+    /// The form of the username that is unique and looked up.
+    pub fn username_norm(&self) -> String {
+        username_norm(&self.username)
+    }
+
+    /// The form of the email that is unique and looked up.
+    pub fn email_norm(&self) -> Option<String> {
+        self.email.as_deref().map(email_norm)
+    }
+}
+
+fn check_email(email: &str, violations: &mut Violations) {
+    let email = email.trim();
+    check_text(email, TextRule::up_to(254), "/email", violations);
+    let halves: Vec<&str> = email.split('@').collect();
+    let well_formed = halves.len() == 2 && halves.iter().all(|half| !half.is_empty());
+    if !well_formed || email.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        violations.add(
+            "/email",
+            Code::BadFormat,
+            "must have exactly one '@' with text on both sides and no white space",
+        );
+    } else if email_norm(email).chars().count() > 254 {
+        violations.add(
+            "/email",
+            Code::TooLong,
+            "must have at most 254 characters in its folded form",
+        );
+    }
+}
+
+/// The compared form of a username: NFKC, case-folded (`ID-01`).
+pub fn username_norm(username: &str) -> String {
+    let composed: String = username.nfkc().collect();
+    case_fold(&composed).nfkc().collect()
+}
+
+/// The compared form of an email: trimmed, NFKC, lower-cased whole (`ID-01`).
+pub fn email_norm(email: &str) -> String {
+    let composed: String = email.trim().nfkc().collect();
+    composed.to_lowercase().nfkc().collect()
+}
+
+/// What somebody typed to log in: with `@` it is an email only, without it a username only, so it can't match two accounts
+/// (`ID-01`). Holds the compared form.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LoginName {
+    /// The compared form of an email.
+    Email(String),
+    /// The compared form of a username.
+    Username(String),
+}
+
+impl LoginName {
+    /// Judges what was typed. Anything is accepted: what can't be an account is an unknown one.
+    pub fn parse(typed: &str) -> Self {
+        let typed = typed.trim();
+        if typed.contains('@') {
+            Self::Email(email_norm(typed))
+        } else {
+            Self::Username(username_norm(typed))
+        }
+    }
+}
+
+impl Role {
+    /// The list as it is stored: sorted by name, each once.
+    pub fn sorted(mut roles: Vec<Self>) -> Vec<Self> {
+        roles.sort_by_key(|role| role.as_str());
+        roles.dedup();
+        roles
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn id_01_spellings_of_one_account() {
+        assert_eq!(
+            LoginName::parse(" ANN@example.ORG "),
+            LoginName::Email("ann@example.org".into())
+        );
+        assert_eq!(LoginName::parse("Ann"), LoginName::parse("aNN"));
+        assert_eq!(username_norm("STRASSE"), username_norm("straße"));
+        assert_ne!(email_norm("strasse@example.com"), email_norm("straße@example.com"));
+    }
+
+    #[test]
+    fn names_of_a_new_account() {
+        for (username, email, fits) in [
+            ("ann", None, true),
+            ("Ann.B_c-9", Some(" ann@example.com "), true),
+            ("jürgen", None, true),
+            ("an", None, false),
+            ("a n", None, false),
+            ("ann@example.com", None, false),
+            ("ann\0", None, false),
+            (&"x".repeat(51), None, false),
+            ("ann", Some("ann"), false),
+            ("ann", Some("@example.com"), false),
+            ("ann", Some("a@b@c"), false),
+            ("ann", Some("a b@example.com"), false),
+            ("ann", Some("a\0@example.com"), false),
+        ] {
+            assert_eq!(
+                UserDraft::new(username.into(), email.map(str::to_owned)).is_ok(),
+                fits,
+                "{username} {email:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn id_01_norms_are_fixed_points(name in "\\PC{1,20}") {
+            prop_assert_eq!(username_norm(&username_norm(&name)), username_norm(&name));
+            prop_assert_eq!(email_norm(&email_norm(&name)), email_norm(&name));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+use async_trait::async_trait;
+use larder_domain::chat::{Message, MessageDraft, MessageStatus, SenderRole, Session, SessionDraft, SessionPatch};
+use larder_domain::{Invalid, MessageId, OwnerId, SessionId};
+
+use super::NotFoundError;
+use crate::inbound::{BadCursor, Failure, Page, PageRequest};
+use crate::outbound::chat::Order;
+
+/// Messages. Somebody else's is answered like a missing one.
+#[async_trait]
+pub trait MessageUseCases: Send + Sync {
+    /// Appends one message to a live session (`CH-02` to `CH-07`). With `touch`, the session's `last_update` moves (`CH-09`).
+    /// Pointers of violations start at the message.
+    async fn append(
+        &self,
+        owner_id: OwnerId,
+        session_id: SessionId,
+        draft: MessageDraft,
+        touch: bool,
+    ) -> Result<MessageView, AppendError>;
+
+    /// Appends a turn in one commit, and makes its session where it names none (`CH-01` to `CH-07`). Pointers of violations start at
+    /// the turn: `/messages/1/text`, `/session/name`.
+    async fn take_turn(&self, owner_id: OwnerId, turn: Turn) -> Result<TurnTaken, AppendError>;
+
+    /// A live message.
+    async fn get(&self, owner_id: OwnerId, id: MessageId) -> Result<MessageView, NotFoundError>;
+
+    /// A page of the live messages of a live session.
+    async fn list(&self, owner_id: OwnerId, request: ListMessages) -> Result<Page<MessageView>, ListMessagesError>;
+}
+
+/// 1 to 20 messages for one commit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Turn {
+    /// Where they go.
+    pub target: TurnTarget,
+    /// In the order in which they are appended.
+    pub messages: Vec<MessageDraft>,
+    /// Whether the session's `last_update` moves (`CH-09`).
+    pub touch: bool,
+}
+
+/// Where the messages of a turn go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TurnTarget {
+    /// Into a new session (`CH-01`).
+    New(SessionDraft),
+    /// Into a live session, of which exactly the fields present in the patch change (`CH-02`, `CH-05`).
+    Existing(SessionId, SessionPatch),
+}
+
+/// What a turn left behind.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TurnTaken {
+    /// The session afterwards.
+    pub session: Session,
+    /// The messages in order.
+    pub messages: Vec<MessageView>,
+}
+
+/// A message as a reader sees it at the time of the request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MessageView {
+    /// What is stored.
+    pub message: Message,
+    /// What the reader sees: a partial message whose lease ran out reads `interrupted` (`CH-81`).
+    pub status: MessageStatus,
+}
+
+impl MessageView {
+    /// Whether the reader sees another status than the stored one, so that its ETag differs from the version (`CH-81`).
+    pub fn is_lapsed(&self) -> bool {
+        self.status != self.message.status
+    }
+}
+
+/// Which messages are wanted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListMessages {
+    /// Of which session.
+    pub session_id: SessionId,
+    /// From the first or from the last.
+    pub order: Order,
+    /// By this role only.
+    pub role: Option<SenderRole>,
+    /// With this status as readers see it only.
+    pub status: Option<MessageStatus>,
+    /// Which page.
+    pub page: PageRequest,
+}
+
+/// Why nothing was appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// What was sent breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// There is no such live session of the owner.
+    #[error("not found")]
+    NotFound,
+    /// The owner has one of the ids already.
+    #[error("the id is taken")]
+    IdTaken,
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// Why there is no page of messages.
+#[derive(Debug, thiserror::Error)]
+pub enum ListMessagesError {
+    /// There is no such live session of the owner.
+    #[error("not found")]
+    NotFound,
+    /// The cursor does not belong to this list.
+    #[error(transparent)]
+    BadCursor(#[from] BadCursor),
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}

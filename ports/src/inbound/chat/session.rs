@@ -1,0 +1,101 @@
+use async_trait::async_trait;
+use larder_domain::chat::{Session, SessionDraft, SessionPatch};
+use larder_domain::{Invalid, OwnerId, SessionId, Version};
+
+use crate::inbound::{BadCursor, Failure, Page, PageRequest};
+use crate::outbound::chat::SessionFilter;
+
+/// Conversations. Somebody else's is answered like a missing one.
+#[async_trait]
+pub trait SessionUseCases: Send + Sync {
+    /// Makes a session (`CH-06`, `CH-23`, `CH-25`, `CH-26`).
+    async fn create(&self, owner_id: OwnerId, draft: SessionDraft) -> Result<Session, CreateSessionError>;
+
+    /// A page of sessions, newest `last_update` first, then id (`CH-20`).
+    async fn list(
+        &self,
+        owner_id: OwnerId,
+        filter: SessionFilter,
+        page: PageRequest,
+    ) -> Result<Page<Session>, ListError>;
+
+    /// A live session.
+    async fn get(&self, owner_id: OwnerId, id: SessionId) -> Result<Session, NotFoundError>;
+
+    /// Changes a live session by a merge patch. A patch that changes nothing writes nothing (`CH-11`, `CH-21`).
+    async fn change(&self, owner_id: OwnerId, change: ChangeSession) -> Result<Session, ChangeSessionError>;
+
+    /// Moves a live session to the trash (`CH-45`, `CH-46`). With `if_match`, only that version.
+    async fn delete(
+        &self,
+        owner_id: OwnerId,
+        id: SessionId,
+        if_match: Option<Version>,
+    ) -> Result<(), ChangeSessionError>;
+}
+
+/// What is sent to change a session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangeSession {
+    /// Which.
+    pub id: SessionId,
+    /// What changes.
+    pub patch: SessionPatch,
+    /// Whether `last_update` becomes now, unless the patch sets it (`CH-09`).
+    pub touch: bool,
+    /// The version that the client read; another one is refused as stale (`CH-17`).
+    pub if_match: Option<Version>,
+}
+
+/// Why no session was made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateSessionError {
+    /// The draft breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The owner has the id already.
+    #[error("the id is taken")]
+    IdTaken,
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The cursor does not belong to this list.
+    #[error(transparent)]
+    BadCursor(#[from] BadCursor),
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// Why nothing was read.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFoundError {
+    /// There is none, or it is in the trash, or somebody else's.
+    #[error("not found")]
+    NotFound,
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeSessionError {
+    /// The patch breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// There is none, or it is in the trash, or somebody else's.
+    #[error("not found")]
+    NotFound,
+    /// The stored version is not the one the client read.
+    #[error("the resource changed meanwhile")]
+    Stale,
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
