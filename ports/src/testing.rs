@@ -98,7 +98,7 @@ mock! {
     #[async_trait]
     impl PasswordHasher for PasswordHasher {
         async fn hash(&self, password: &SecretString) -> Result<String, HashingError>;
-        async fn verify(&self, password: &SecretString, hash: Option<&String>) -> Result<bool, HashingError>;
+        async fn verify(&self, password: &SecretString, hash: Option<String>) -> Result<bool, HashingError>;
         fn is_outdated(&self, hash: &str) -> bool;
     }
 }

@@ -16,7 +16,7 @@ pub trait PasswordHasher: Send + Sync {
     ///
     /// Always costs one verification at the configured cost: also when `hash` is `None` or can't be parsed (then `false`), so that
     /// the time tells nobody which accounts exist (`ID-11`).
-    async fn verify(&self, password: &SecretString, hash: Option<&String>) -> Result<bool, HashingError>;
+    async fn verify(&self, password: &SecretString, hash: Option<String>) -> Result<bool, HashingError>;
 
     /// Whether a hash was made at another cost than the configured one and should be replaced after a good login.
     fn is_outdated(&self, hash: &str) -> bool;
