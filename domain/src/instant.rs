@@ -53,6 +53,19 @@ impl Instant {
         Self(self.0.saturating_add(micros).min(Self::MAX))
     }
 
+    /// This instant moved back; stays at the first possible instant instead of leaving the range.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros).max(Self::MIN))
+    }
+
+    /// This instant without its fraction of a second, as the times of a token have it (`ID-20`).
+    #[must_use]
+    pub fn whole_seconds(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(1_000_000))
+    }
+
     /// The time from `earlier` to this instant; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))
@@ -126,6 +139,21 @@ mod tests {
                 .as_micros(),
             Instant::MAX
         );
+    }
+
+    #[test]
+    fn moves_within_the_range() {
+        let instant = Instant::from_micros(-1_500_000).unwrap();
+        assert_eq!(instant.minus(Duration::from_secs(1)).as_micros(), -2_500_000);
+        assert_eq!(
+            Instant::from_micros(Instant::MIN)
+                .unwrap()
+                .minus(Duration::from_secs(1))
+                .as_micros(),
+            Instant::MIN
+        );
+        assert_eq!(instant.whole_seconds().as_micros(), -2_000_000);
+        assert_eq!(instant.whole_seconds().whole_seconds(), instant.whole_seconds());
     }
 
     proptest! {

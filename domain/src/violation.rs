@@ -192,3 +192,13 @@ impl From<Violations> for Invalid {
         Self(violations.found)
     }
 }
+
+impl From<Invalid> for Violations {
+    /// To go on collecting after a check that was complete in itself.
+    fn from(invalid: Invalid) -> Self {
+        Self {
+            prefix: String::new(),
+            found: invalid.0,
+        }
+    }
+}

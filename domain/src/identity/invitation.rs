@@ -1,3 +1,7 @@
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
 use crate::identity::{Role, email_norm};
 use crate::{Instant, InvitationId, OwnerId};
 
@@ -11,6 +15,26 @@ pub struct InvitationToken {
     pub id: InvitationId,
     /// What proves that the holder was given it.
     pub secret: InvitationSecret,
+}
+
+impl InvitationToken {
+    const PREFIX: &str = "lri_";
+
+    /// Reads the text that was handed out; `None` when it can't be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(Self::PREFIX)?).ok()?;
+        let (id, secret) = bytes.split_first_chunk::<16>()?;
+        Some(Self {
+            id: InvitationId(Uuid::from_bytes(*id)),
+            secret: secret.try_into().ok()?,
+        })
+    }
+
+    /// The text that is handed out, once: `lri_` and base64url of the id and the secret.
+    pub fn text(&self) -> String {
+        let keys = [self.id.0.as_bytes().as_slice(), &self.secret].concat();
+        format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(keys))
+    }
 }
 
 /// A single-use permission to sign up (`ID-04`).
@@ -50,9 +74,29 @@ impl Invitation {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
+
+    #[test]
+    fn the_text_of_an_invitation_reads_back() {
+        let token = InvitationToken {
+            id: InvitationId(Uuid::from_u128(7)),
+            secret: [0xfb; 32],
+        };
+        let text = token.text();
+        assert!(text.starts_with("lri_") && text.len() == 68);
+        assert!(InvitationToken::parse(&text).is_some_and(|read| read == token));
+        for wrong in [
+            "",
+            "lri_",
+            "lri_AAAA",
+            &text[4..],
+            &text[..67],
+            &format!("{text}AAAA"),
+            &format!("{text}="),
+        ] {
+            assert!(InvitationToken::parse(wrong).is_none(), "{wrong}");
+        }
+    }
 
     #[test]
     fn id_04_open_unexpired_and_for_this_address() {

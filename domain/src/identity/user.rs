@@ -126,8 +126,10 @@ pub fn username_norm(username: &str) -> String {
 
 /// The compared form of an email: trimmed, NFKC, lower-cased whole (`ID-01`).
 pub fn email_norm(email: &str) -> String {
-    let composed: String = email.trim().nfkc().collect();
-    composed.to_lowercase().nfkc().collect()
+    let composed: String = email.nfkc().collect();
+    let folded: String = composed.to_lowercase().nfkc().collect();
+    // Composing can bring white space to an end: some letters decompose into a space and marks.
+    folded.trim().to_owned()
 }
 
 /// What somebody typed to log in: with `@` it is an email only, without it a username only, so it can't match two accounts

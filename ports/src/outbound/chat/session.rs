@@ -33,7 +33,8 @@ pub trait Sessions: Send {
     ) -> Result<Vec<Session>, StorageError>;
 
     /// Replaces the client fields and the tags of a live session with those of `session`, if the stored one still has the version
-    /// `expected`; answers whether it had. Counters and positions are not touched.
+    /// `expected`; answers whether it had. `version` and `updated_at` become those of `session`; counters and positions are not
+    /// touched.
     async fn update(&mut self, session: &Session, expected: Version) -> Result<bool, StorageError>;
 
     /// Moves a live session to the trash and answers `true`, if it is there and, where `expected` is given, has that version.
