@@ -1,0 +1,63 @@
+use reqwest::RequestBuilder;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+/// The answer to one request, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+/// Sends a request that is ready.
+pub(crate) trait Answering {
+    async fn answer(self) -> Answer;
+
+    /// The answer, which must have this status.
+    async fn expect(self, status: u16) -> Answer;
+}
+
+impl Answering for RequestBuilder {
+    async fn answer(self) -> Answer {
+        let response = self.send().await.expect("an answer");
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.text().await.expect("a body"),
+        }
+    }
+
+    async fn expect(self, status: u16) -> Answer {
+        let answer = self.answer().await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        answer
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self
+            .headers
+            .get(name)
+            .unwrap_or_else(|| panic!("no header {name}: {self:?}"));
+        value.to_str().expect("a readable header")
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
+    }
+
+    /// Asserts a problem document (conventions §5) with this code, and gives it.
+    pub(crate) fn problem(&self, code: &str) -> Value {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let problem = self.json();
+        for field in ["type", "title", "detail", "instance", "code", "request_id"] {
+            assert!(problem[field].is_string(), "{field} of {problem}");
+        }
+        assert_eq!(problem["status"], self.status, "{problem}");
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["request_id"], self.header("x-request-id"), "{problem}");
+        problem
+    }
+}

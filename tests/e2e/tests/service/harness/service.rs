@@ -1,0 +1,207 @@
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::{Answer, Answering, Outcome};
+
+/// How long anything may take before a case gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running Larder, killed with this value.
+pub(crate) struct Service {
+    child: Child,
+    address: SocketAddr,
+    client: Client,
+    stdout: Printed,
+    stderr: Printed,
+}
+
+/// Somebody who signed up.
+pub(crate) struct Person {
+    pub(crate) user: Value,
+    pub(crate) token: String,
+}
+
+impl Service {
+    pub(super) async fn launch(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).spawn().expect("the binary starts");
+        let stdout = Printed::follow(child.stdout.take().expect("piped"));
+        let stderr = Printed::follow(child.stderr.take().expect("piped"));
+        let address = until("its address is printed", async || {
+            if let Ok(Some(status)) = child.try_wait() {
+                panic!("larder ended at once, {status}: {}{}", stdout.text(), stderr.text());
+            }
+            printed_address(&stdout.text())
+        })
+        .await;
+        Self {
+            child,
+            address,
+            client: Client::builder()
+                .no_proxy()
+                .timeout(PATIENCE)
+                .build()
+                .expect("a client"),
+            stdout,
+            stderr,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.request(Method::POST, path).json(body)
+    }
+
+    /// Waits until every context can be used.
+    pub(crate) async fn until_ready(&self) {
+        until("larder is ready", async || {
+            (self.get("/readyz").answer().await.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// Makes an account, which is signed in by that.
+    pub(crate) async fn sign_up(&self, username: &str) -> Person {
+        let answer = self.post("/api/v1/auth/sign-up", &sign_up(username)).expect(201).await;
+        Person::of(&answer)
+    }
+
+    /// Signs an account in that `sign_up` made.
+    pub(crate) async fn log_in(&self, username: &str) -> Person {
+        let body = json!({"login": username, "password": password(username)});
+        Person::of(&self.post("/api/v1/auth/login", &body).expect(200).await)
+    }
+
+    /// The text printed so far, standard output and standard error.
+    pub(crate) fn printed(&self) -> (String, String) {
+        (self.stdout.text(), self.stderr.text())
+    }
+
+    /// Sends a signal (`TERM`, `INT`).
+    pub(crate) async fn signal(&self, signal: &str) {
+        let pid = self.child.id().expect("larder still runs");
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -s {signal} {pid}")])
+            .status()
+            .await
+            .expect("a shell");
+        assert!(sent.success());
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) async fn end(mut self) -> Outcome {
+        let status = timeout(PATIENCE, self.child.wait())
+            .await
+            .unwrap_or_else(|_| panic!("larder does not end: {}", self.stderr.text()))
+            .expect("its status can be read");
+        Outcome {
+            code: status.code(),
+            stdout: self.stdout.end().await,
+            stderr: self.stderr.end().await,
+        }
+    }
+
+    /// Stops it as an operator does.
+    pub(crate) async fn stop(self) -> Outcome {
+        self.signal("TERM").await;
+        self.end().await
+    }
+
+    /// Pulls the plug: no handler of the process runs.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.expect("larder still ran");
+    }
+}
+
+impl Person {
+    fn of(answer: &Answer) -> Self {
+        let body = answer.json();
+        Self {
+            user: body["user"].clone(),
+            token: body["access_token"].as_str().expect("an access token").to_owned(),
+        }
+    }
+}
+
+/// What `username` sends to sign up.
+pub(crate) fn sign_up(username: &str) -> Value {
+    json!({"username": username, "password": password(username), "email": format!("{username}@example.com")})
+}
+
+/// The password of `username`.
+pub(crate) fn password(username: &str) -> String {
+    format!("correct horse of {username}")
+}
+
+/// Asks again and again until there is something.
+pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    timeout(PATIENCE, async {
+        loop {
+            if let Some(found) = ask().await {
+                return found;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .unwrap_or_else(|_| panic!("Waited {PATIENCE:?} in vain until {what}."))
+}
+
+fn printed_address(stdout: &str) -> Option<SocketAddr> {
+    // The line must be complete, else the port may be cut.
+    let (lines, _) = stdout.rsplit_once('\n')?;
+    let (_, rest) = lines.split_once("http://")?;
+    let address: String = rest
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || ".:[]".contains(*c))
+        .collect();
+    address.parse().ok()
+}
+
+/// What a process prints, kept while it runs.
+struct Printed {
+    text: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Printed {
+    fn follow(mut pipe: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let copy = Arc::clone(&text);
+        let reader = tokio::spawn(async move {
+            let mut buffer = [0; 8192];
+            while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+                copy.lock().expect("no panic").extend_from_slice(&buffer[..count]);
+            }
+        });
+        Self { text, reader }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().expect("no panic")).into_owned()
+    }
+
+    async fn end(self) -> String {
+        self.reader.await.expect("no panic");
+        String::from_utf8_lossy(&self.text.lock().expect("no panic")).into_owned()
+    }
+}

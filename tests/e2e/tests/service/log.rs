@@ -1,0 +1,95 @@
+//! The log: one line a request, and never a secret.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Adapter, Answering, Installation, password};
+
+on_every_adapter!(every_request_is_one_line, no_secret_is_logged_at_the_finest_level);
+
+async fn every_request_is_one_line(adapter: Adapter) {
+    let larder = Installation::new(adapter).await.with("LARDER_LOG__FORMAT", "json");
+    let service = larder.start().await;
+    let ann = service.sign_up("ann").await;
+    let requests = [
+        (
+            service.get("/api/v1/chat/sessions").bearer_auth(&ann.token),
+            200,
+            "id-of-a-good-one",
+        ),
+        (service.get("/api/v1/chat/sessions"), 401, "id-of-a-refused-one"),
+        (service.get("/nowhere"), 404, "id-of-a-lost-one"),
+    ];
+    let mut ids = Vec::new();
+    for (request, status, id) in requests {
+        request.header("x-request-id", id).expect(status).await;
+        ids.push((status, id));
+    }
+    let log = service.stop().await.stderr;
+    for (status, id) in ids {
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(id)).collect();
+        let [line] = lines[..] else {
+            panic!("{} lines of the request {id}: {log}", lines.len());
+        };
+        let entry: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let text = entry.to_string();
+        for expected in [
+            "\"method\":\"GET\"".to_owned(),
+            format!("\"status\":{status}"),
+            format!("\"request_id\":\"{id}\""),
+        ] {
+            assert!(text.contains(&expected), "{expected} in {text}");
+        }
+    }
+}
+
+/// ID-70.
+async fn no_secret_is_logged_at_the_finest_level(adapter: Adapter) {
+    let larder = Installation::new(adapter)
+        .await
+        .with("LARDER_LOG__FORMAT", "json")
+        .with("LARDER_LOG__FILTER", "trace");
+    let service = larder.start().await;
+    let ann = service.sign_up("ann").await;
+    let again = service.log_in("ann").await;
+    let wrong = json!({"login": "ann", "password": "a wrong guess of mine"});
+    service.post("/api/v1/auth/login", &wrong).expect(401).await;
+    let message = json!({"messages": [{"sender_role": "user", "text": "a thought of mine"}]});
+    service
+        .post("/api/v1/chat/turns", &message)
+        .bearer_auth(&ann.token)
+        .expect(201)
+        .await;
+    let broken = service
+        .post("/api/v1/auth/sign-up", &json!({"password": password("bob")}))
+        .expect(422)
+        .await;
+    assert!(!broken.text.contains(&password("bob")), "{broken:?}");
+    service
+        .get("/api/v1/chat/sessions")
+        .bearer_auth(format!("{}x", again.token))
+        .expect(401)
+        .await;
+    let ended = service.stop().await;
+    let log = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(
+        log.contains("\"level\":\"TRACE\"") || log.contains("\"level\":\"DEBUG\""),
+        "the finest level is on"
+    );
+    let mut secrets = vec![
+        password("ann"),
+        password("bob"),
+        "a wrong guess of mine".to_owned(),
+        "a thought of mine".to_owned(),
+        ann.token,
+        again.token,
+        // The start of every bcrypt hash at this cost.
+        "$2b$04$".to_owned(),
+    ];
+    if adapter != Adapter::Sqlite {
+        secrets.push(larder.database().password());
+    }
+    for secret in secrets {
+        let line = log.lines().find(|line| line.contains(&secret));
+        assert_eq!(line, None, "{secret} is in the log");
+    }
+}
