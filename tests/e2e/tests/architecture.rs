@@ -20,7 +20,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("larder-services", &["larder-domain", "larder-ports"]),
     ("larder-http", &["larder-domain", "larder-ports"]),
     ("larder-security", &["larder-domain", "larder-ports"]),
-    ("larder-sql", &["larder-domain", "larder-ports"]),
+    ("larder-sql", &["larder-domain", "larder-migrations", "larder-ports"]),
     ("larder-migrations", &[]),
     (
         "larder-sqlx",
