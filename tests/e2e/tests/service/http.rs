@@ -80,16 +80,16 @@ async fn every_refusal_is_a_problem_document(adapter: Adapter) {
             .body(body)
     };
     let cases = [
-        (service.get("/api/v1/nothing/here"), 404, "not_found"),
-        (service.get("/nothing"), 404, "not_found"),
+        (service.get("/api/v1/nothing/here"), 404, "route_not_found"),
+        (service.get("/nothing"), 404, "route_not_found"),
         (
             service.request(Method::PUT, sessions).json(&json!({})),
             405,
             "method_not_allowed",
         ),
-        (service.get(&format!("{sessions}/not-a-uuid")), 400, "malformed"),
-        (json_body("{\"name\": "), 400, "malformed"),
-        (json_body("{\"name\": \"\\ud800\"}"), 400, "malformed"),
+        (service.get(&format!("{sessions}/not-a-uuid")), 400, "malformed_id"),
+        (json_body("{\"name\": "), 400, "malformed_json"),
+        (json_body("{\"name\": \"\\ud800\"}"), 400, "malformed_json"),
         (json_body("{\"nmae\": \"typo\"}"), 422, "invalid"),
         (
             json_body("{\"owner_id\": \"0199d3a0-0000-7000-8000-000000000001\"}"),
@@ -109,7 +109,7 @@ async fn every_refusal_is_a_problem_document(adapter: Adapter) {
         (
             service.post(sessions, &json!({"name": "x".repeat(2 << 20)})),
             413,
-            "too_large",
+            "body_too_large",
         ),
     ];
     for (request, status, code) in cases {

@@ -1,10 +1,12 @@
 //! The life of the process: start, stop, kill.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::harness::{Adapter, Answering, Installation, until};
 
@@ -122,7 +124,7 @@ async fn a_signal_lets_a_running_request_finish(adapter: Adapter, signal: &str) 
     service.signal(signal).await;
     let address = service.address();
     until("the service takes no more requests", async || {
-        refused(address).await.then_some(())
+        is_refused(address).await.then_some(())
     })
     .await;
     running.write_all(body.as_bytes()).await.unwrap();
@@ -136,16 +138,18 @@ async fn a_signal_lets_a_running_request_finish(adapter: Adapter, signal: &str) 
     assert_eq!(sessions["data"][0]["name"], "Just in time");
 }
 
-/// Whether the service turns new requests away: it no longer listens, or says that it is not ready.
-async fn refused(address: SocketAddr) -> bool {
-    let Ok(mut connection) = TcpStream::connect(address).await else {
-        return true;
+/// Whether the service turns new requests away: it no longer listens, leaves them waiting, or says that it is not ready.
+async fn is_refused(address: SocketAddr) -> bool {
+    let ask = async {
+        let mut connection = TcpStream::connect(address).await?;
+        connection
+            .write_all(b"GET /readyz HTTP/1.1\r\nHost: larder\r\nConnection: close\r\n\r\n")
+            .await?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await?;
+        std::io::Result::Ok(answer)
     };
-    let sent = connection
-        .write_all(b"GET /readyz HTTP/1.1\r\nHost: larder\r\nConnection: close\r\n\r\n")
-        .await;
-    let mut answer = String::new();
-    sent.is_err() || connection.read_to_string(&mut answer).await.is_err() || !answer.starts_with("HTTP/1.1 200")
+    !matches!(timeout(Duration::from_secs(1), ask).await, Ok(Ok(answer)) if answer.starts_with("HTTP/1.1 200"))
 }
 
 async fn read_until(connection: &mut TcpStream, end: &str) -> String {
