@@ -23,12 +23,14 @@ pub enum InvalidInstant {
 impl Instant {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
-    const MIN: i64 = -62_135_596_800_000_000;
-    const MAX: i64 = 253_402_300_799_999_999;
+    const FIRST: i64 = -62_135_596_800_000_000;
+    const LAST: i64 = 253_402_300_799_999_999;
+    /// The last instant of the year 9999.
+    pub const MAX: Self = Self(Self::LAST);
 
     /// Microseconds since 1970-01-01T00:00:00Z.
     pub fn from_micros(micros: i64) -> Result<Self, InvalidInstant> {
-        if (Self::MIN..=Self::MAX).contains(&micros) {
+        if (Self::FIRST..=Self::LAST).contains(&micros) {
             Ok(Self(micros))
         } else {
             Err(InvalidInstant::Range)
@@ -50,14 +52,14 @@ impl Instant {
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_add(micros).min(Self::MAX))
+        Self(self.0.saturating_add(micros).min(Self::LAST))
     }
 
     /// This instant moved back; stays at the first possible instant instead of leaving the range.
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
         let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_sub(micros).max(Self::MIN))
+        Self(self.0.saturating_sub(micros).max(Self::FIRST))
     }
 
     /// This instant without its fraction of a second, as the times of a token have it (`ID-20`).
@@ -74,7 +76,7 @@ impl Instant {
 
 impl From<DateTime<Utc>> for Instant {
     fn from(time: DateTime<Utc>) -> Self {
-        Self(time.timestamp_micros().clamp(Self::MIN, Self::MAX))
+        Self(time.timestamp_micros().clamp(Self::FIRST, Self::LAST))
     }
 }
 
@@ -124,20 +126,20 @@ mod tests {
     #[test]
     fn the_range_is_the_years_1_to_9999() {
         assert_eq!(
-            Instant::from_micros(Instant::MIN).unwrap().to_string(),
+            Instant::from_micros(Instant::FIRST).unwrap().to_string(),
             "0001-01-01T00:00:00.000000Z"
         );
         assert_eq!(
-            Instant::from_micros(Instant::MAX).unwrap().to_string(),
+            Instant::from_micros(Instant::LAST).unwrap().to_string(),
             "9999-12-31T23:59:59.999999Z"
         );
-        assert_eq!(Instant::from_micros(Instant::MAX + 1), Err(InvalidInstant::Range));
+        assert_eq!(Instant::from_micros(Instant::LAST + 1), Err(InvalidInstant::Range));
         assert_eq!(
-            Instant::from_micros(Instant::MAX)
+            Instant::from_micros(Instant::LAST)
                 .unwrap()
                 .plus(Duration::from_secs(1))
                 .as_micros(),
-            Instant::MAX
+            Instant::LAST
         );
     }
 
@@ -146,11 +148,11 @@ mod tests {
         let instant = Instant::from_micros(-1_500_000).unwrap();
         assert_eq!(instant.minus(Duration::from_secs(1)).as_micros(), -2_500_000);
         assert_eq!(
-            Instant::from_micros(Instant::MIN)
+            Instant::from_micros(Instant::FIRST)
                 .unwrap()
                 .minus(Duration::from_secs(1))
                 .as_micros(),
-            Instant::MIN
+            Instant::FIRST
         );
         assert_eq!(instant.whole_seconds().as_micros(), -2_000_000);
         assert_eq!(instant.whole_seconds().whole_seconds(), instant.whole_seconds());
@@ -158,13 +160,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reads_back_what_it_writes(micros in Instant::MIN..=Instant::MAX) {
+        fn reads_back_what_it_writes(micros in Instant::FIRST..=Instant::LAST) {
             let instant = Instant::from_micros(micros).unwrap();
             prop_assert_eq!(Instant::parse(&instant.to_string()).unwrap(), instant);
         }
 
         #[test]
-        fn sorts_as_text_like_as_time(a in Instant::MIN..=Instant::MAX, b in Instant::MIN..=Instant::MAX) {
+        fn sorts_as_text_like_as_time(a in Instant::FIRST..=Instant::LAST, b in Instant::FIRST..=Instant::LAST) {
             let (a, b) = (Instant::from_micros(a).unwrap(), Instant::from_micros(b).unwrap());
             prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
         }

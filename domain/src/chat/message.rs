@@ -54,7 +54,7 @@ pub struct Content {
     pub text: Option<String>,
     /// 0 to 500 000 characters.
     pub reasoning: Option<String>,
-    /// At most 50; files and images each keep their order.
+    /// At most 50; files before images, each kind in the order of the client.
     pub attachments: Vec<Attachment>,
     /// An array of at most 100 objects.
     pub chart_data: Option<FreeJson>,
@@ -284,7 +284,7 @@ impl Message {
             );
             return Err(violations);
         }
-        let attachments: Vec<Attachment> = draft
+        let mut attachments: Vec<Attachment> = draft
             .attachments
             .into_iter()
             .zip(stamp.attachment_ids)
@@ -293,6 +293,7 @@ impl Message {
                 violations.keep(Attachment::new(draft, id, &format!("{prefix}/attachments/{index}")))
             })
             .collect();
+        attachments.sort_by_key(|attachment| attachment.kind.as_str());
         let status = draft.status.unwrap_or(MessageStatus::Complete);
         let lease_expires_at = check_lease(
             status,

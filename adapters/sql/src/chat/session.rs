@@ -1,0 +1,326 @@
+use async_trait::async_trait;
+use larder_domain::chat::{Session, Tag, Task, TaskPriority, TaskStatus};
+use larder_domain::{GroupId, Instant, OwnerId, SessionId, Version};
+use larder_ports::outbound::chat::{SessionFilter, Sessions};
+use larder_ports::outbound::{BoxError, Deleted, Place, StorageError};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::catalogue::{Effect, Fragment, Statement};
+use crate::row::{Reader, Row};
+use crate::{Connection, Unit, Value};
+
+const TABLE: &str = "chat_sessions";
+
+/// The columns that [`read`] reads, of a row called `s`.
+pub(crate) const COLUMNS: &str = "s.id, s.name, s.character_name, s.model_name, s.auto_trigger_tts, s.agent_session_id, \
+    {tags}, s.task_status, s.task_priority, s.task_description, s.group_id, s.message_count, s.last_position, \
+    s.content_revision, s.summarised_revision, s.last_update, s.auto_key, s.created_at, s.updated_at, s.deleted_at, s.version";
+
+/// The stored columns of a row called `s`, for a CTE that [`COLUMNS`] are read from.
+pub(crate) const ROW: &str = "s.owner_id, s.id, s.name, s.character_name, s.model_name, s.auto_trigger_tts, \
+    s.agent_session_id, s.task_status, s.task_priority, s.task_description, s.group_id, s.message_count, s.last_position, \
+    s.content_revision, s.summarised_revision, s.last_update, s.auto_key, s.created_at, s.updated_at, s.deleted_at, s.version";
+
+/// The tags of a session called `s`, as a JSON array of texts.
+pub(crate) const TAGS: Fragment = Fragment {
+    mark: "{tags}",
+    postgres: "(SELECT CAST(coalesce(json_agg(t.tag ORDER BY t.position), '[]') AS text) FROM {s}chat_session_tags t \
+               WHERE t.owner_id = s.owner_id AND t.session_id = s.id)",
+    sqlite: "(SELECT json_group_array(t.tag ORDER BY t.position) FROM {s}chat_session_tags t \
+             WHERE t.owner_id = s.owner_id AND t.session_id = s.id)",
+};
+
+/// The tags of the JSON array `$3` as rows.
+pub(crate) const TAG_ROWS: Fragment = Fragment {
+    mark: "{tag_rows}",
+    postgres: "SELECT $1, x.id, $2, x.tag, x.tag_norm, x.position \
+               FROM json_to_recordset($3::json) AS x(id uuid, tag text, tag_norm text, position bigint)",
+    sqlite: "SELECT $1, unhex(x.value ->> 'id'), $2, x.value ->> 'tag', x.value ->> 'tag_norm', x.value ->> 'position' \
+             FROM json_each($3) x",
+};
+
+/// How an append moves the counters of a session called `s` (`CH-09`): `$3` messages at the instant `$5`, with touch if `$4`.
+pub(crate) const COUNTS: &str = "message_count = s.message_count + $3, last_position = s.last_position + $3, \
+    content_revision = s.content_revision + 1, \
+    last_update = CASE WHEN $4 AND s.last_update < $5 THEN $5 ELSE s.last_update END, \
+    updated_at = $5, version = s.version + 1";
+
+static INSERT: Statement = Statement {
+    name: "chat_sessions.insert",
+    effect: Effect::Writes,
+    text: "INSERT INTO {s}chat_sessions (owner_id, id, name, character_name, model_name, auto_trigger_tts, \
+           agent_session_id, task_status, task_priority, task_description, group_id, message_count, last_position, \
+           content_revision, summarised_revision, last_update, auto_key, created_at, updated_at, deleted_at, version) \
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+    only: None,
+};
+static INSERT_TAGS: Statement = Statement {
+    name: "chat_sessions.insert_tags",
+    effect: Effect::Writes,
+    text: "INSERT INTO {s}chat_session_tags (owner_id, id, session_id, tag, tag_norm, position) {tag_rows}",
+    only: None,
+};
+static DELETE_TAGS: Statement = Statement {
+    name: "chat_sessions.delete_tags",
+    effect: Effect::Writes,
+    text: "DELETE FROM {s}chat_session_tags WHERE owner_id = $1 AND session_id = $2",
+    only: None,
+};
+pub(super) static FIND: Statement = Statement {
+    name: "chat_sessions.find",
+    effect: Effect::Reads,
+    text: "SELECT {session_columns} FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.id = $2 AND s.deleted_at IS NULL",
+    only: None,
+};
+static LIST_LIVE: Statement = Statement {
+    name: "chat_sessions.list_live",
+    effect: Effect::Reads,
+    text: "SELECT {session_columns} FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.deleted_at IS NULL \
+           AND (s.last_update, s.id) < ($2, $3) ORDER BY s.last_update DESC, s.id DESC LIMIT $4",
+    only: None,
+};
+static LIST_TRASH: Statement = Statement {
+    name: "chat_sessions.list_trash",
+    effect: Effect::Reads,
+    text: "SELECT {session_columns} FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.deleted_at IS NOT NULL \
+           AND (s.last_update, s.id) < ($2, $3) ORDER BY s.last_update DESC, s.id DESC LIMIT $4",
+    only: None,
+};
+static LIST_ALL: Statement = Statement {
+    name: "chat_sessions.list_all",
+    effect: Effect::Reads,
+    text: "SELECT {session_columns} FROM {s}chat_sessions s WHERE s.owner_id = $1 \
+           AND (s.last_update, s.id) < ($2, $3) ORDER BY s.last_update DESC, s.id DESC LIMIT $4",
+    only: None,
+};
+static UPDATE: Statement = Statement {
+    name: "chat_sessions.update",
+    effect: Effect::Writes,
+    text: "UPDATE {s}chat_sessions AS s SET name = $4, character_name = $5, model_name = $6, auto_trigger_tts = $7, \
+           agent_session_id = $8, task_status = $9, task_priority = $10, task_description = $11, last_update = $12, \
+           auto_key = $13, updated_at = $14, version = $15 \
+           WHERE s.owner_id = $1 AND s.id = $2 AND s.version = $3 AND s.deleted_at IS NULL RETURNING s.id",
+    only: None,
+};
+static TAGS_OF: Statement = Statement {
+    name: "chat_sessions.tags",
+    effect: Effect::Reads,
+    text: "SELECT s.id, {tags} FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.id = $2",
+    only: None,
+};
+static DELETE: Statement = Statement {
+    name: "chat_sessions.delete",
+    effect: Effect::Writes,
+    text: "UPDATE {s}chat_sessions SET deleted_at = $3, updated_at = $3, auto_key = NULL, version = version + 1 \
+           WHERE owner_id = $1 AND id = $2 AND deleted_at IS NULL AND ($4 IS NULL OR version = $4) RETURNING id",
+    only: None,
+};
+pub(super) static EXISTS: Statement = Statement {
+    name: "chat_sessions.exists",
+    effect: Effect::Reads,
+    text: "SELECT s.id FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.id = $2 AND s.deleted_at IS NULL",
+    only: None,
+};
+
+pub(crate) const STATEMENTS: &[&Statement] = &[
+    &INSERT,
+    &INSERT_TAGS,
+    &DELETE_TAGS,
+    &FIND,
+    &LIST_LIVE,
+    &LIST_TRASH,
+    &LIST_ALL,
+    &UPDATE,
+    &TAGS_OF,
+    &DELETE,
+    &EXISTS,
+];
+
+#[async_trait]
+impl<C: Connection> Sessions for Unit<C> {
+    async fn insert(&mut self, session: &Session) -> Result<(), StorageError> {
+        let (status, priority, description) = task_values(session.task.as_ref());
+        let values: [Value<'_>; 21] = [
+            session.owner_id.into(),
+            session.id.into(),
+            (&session.name).into(),
+            (&session.character_name).into(),
+            (&session.model_name).into(),
+            session.auto_trigger_tts.into(),
+            (&session.agent_session_id).into(),
+            status,
+            priority,
+            description,
+            session.group_id.into(),
+            session.message_count.into(),
+            session.last_position.into(),
+            session.content_revision.into(),
+            session.summarised_revision.into(),
+            session.last_update.into(),
+            (&session.auto_key).into(),
+            session.created_at.into(),
+            session.updated_at.into(),
+            session.deleted_at.into(),
+            session.version.into(),
+        ];
+        self.fetch(&INSERT, &values).await?;
+        insert_tags(self, session).await
+    }
+
+    async fn find(&mut self, owner_id: OwnerId, id: SessionId) -> Result<Option<Session>, StorageError> {
+        let row = self.fetch_optional(&FIND, &[owner_id.into(), id.into()]).await?;
+        row.map(|row| read(&row, owner_id)).transpose()
+    }
+
+    async fn list(
+        &mut self,
+        owner_id: OwnerId,
+        filter: &SessionFilter,
+        after: Option<Place>,
+        limit: u32,
+    ) -> Result<Vec<Session>, StorageError> {
+        let statement = match filter.deleted {
+            Deleted::Without => &LIST_LIVE,
+            Deleted::Only => &LIST_TRASH,
+            Deleted::With => &LIST_ALL,
+        };
+        // The first page lies behind a place that no row can have.
+        let (at, id) = after.map_or((Instant::MAX, Uuid::max()), |place| (place.at, place.id));
+        let rows = self
+            .fetch(statement, &[owner_id.into(), at.into(), id.into(), limit.into()])
+            .await?;
+        rows.iter().map(|row| read(row, owner_id)).collect()
+    }
+
+    async fn update(&mut self, session: &Session, expected: Version) -> Result<bool, StorageError> {
+        let (status, priority, description) = task_values(session.task.as_ref());
+        let values: [Value<'_>; 15] = [
+            session.owner_id.into(),
+            session.id.into(),
+            expected.into(),
+            (&session.name).into(),
+            (&session.character_name).into(),
+            (&session.model_name).into(),
+            session.auto_trigger_tts.into(),
+            (&session.agent_session_id).into(),
+            status,
+            priority,
+            description,
+            session.last_update.into(),
+            (&session.auto_key).into(),
+            session.updated_at.into(),
+            session.version.into(),
+        ];
+        if !self.execute(&UPDATE, &values).await? {
+            return Ok(false);
+        }
+        // The row is locked now, so nobody else changes the tags before this unit ends.
+        let key: [Value<'_>; 2] = [session.owner_id.into(), session.id.into()];
+        let stored = self.fetch_optional(&TAGS_OF, &key).await?;
+        let stored = stored.map(|row| {
+            let mut row = Reader::new(&row, TABLE);
+            row.id()?;
+            read_tags(&mut row)
+        });
+        if stored.transpose()?.as_ref() != Some(&session.tags) {
+            self.fetch(&DELETE_TAGS, &key).await?;
+            insert_tags(self, session).await?;
+        }
+        Ok(true)
+    }
+
+    async fn delete(
+        &mut self,
+        owner_id: OwnerId,
+        id: SessionId,
+        expected: Option<Version>,
+        now: Instant,
+    ) -> Result<bool, StorageError> {
+        self.execute(&DELETE, &[owner_id.into(), id.into(), now.into(), expected.into()])
+            .await
+    }
+}
+
+async fn insert_tags<C: Connection>(unit: &mut Unit<C>, session: &Session) -> Result<(), StorageError> {
+    #[derive(Serialize)]
+    struct TagRow<'a> {
+        id: uuid::fmt::Simple,
+        tag: &'a str,
+        tag_norm: &'a str,
+        position: usize,
+    }
+    if session.tags.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<TagRow<'_>> = session
+        .tags
+        .iter()
+        .enumerate()
+        // A tag stands once in a session, so its row's id follows from both; a unit that runs again writes the same.
+        .map(|(position, tag)| TagRow {
+            id: Uuid::new_v5(&session.id.0, tag.norm().as_bytes()).simple(),
+            tag: tag.text(),
+            tag_norm: tag.norm(),
+            position,
+        })
+        .collect();
+    let rows = serde_json::to_string(&rows).map_err(|error| StorageError::Internal(BoxError::from(error)))?;
+    unit.fetch(
+        &INSERT_TAGS,
+        &[session.owner_id.into(), session.id.into(), (&rows).into()],
+    )
+    .await
+    .map(|_| ())
+}
+
+fn task_values(task: Option<&Task>) -> (Value<'_>, Value<'_>, Value<'_>) {
+    (
+        task.map(|task| task.status.as_str()).into(),
+        task.map(|task| task.priority.as_str()).into(),
+        task.and_then(|task| task.description.as_deref()).into(),
+    )
+}
+
+fn read_tags<R: Row>(row: &mut Reader<'_, R>) -> Result<Vec<Tag>, StorageError> {
+    let tags: Vec<String> = row.json("tags")?;
+    Ok(tags.into_iter().map(Tag::from_stored).collect())
+}
+
+/// Reads the columns of [`COLUMNS`].
+pub(super) fn read<R: Row>(row: &R, owner_id: OwnerId) -> Result<Session, StorageError> {
+    let mut row = Reader::new(row, TABLE);
+    Ok(Session {
+        owner_id,
+        id: SessionId(row.id()?),
+        name: row.text("name")?,
+        character_name: row.text("character_name")?,
+        model_name: row.text("model_name")?,
+        auto_trigger_tts: row.required_bool("auto_trigger_tts")?,
+        agent_session_id: row.text("agent_session_id")?,
+        tags: read_tags(&mut row)?,
+        task: read_task(&mut row)?,
+        group_id: row.uuid("group_id")?.map(GroupId),
+        message_count: row.required_int("message_count")?,
+        last_position: row.required_int("last_position")?,
+        content_revision: row.required_int("content_revision")?,
+        summarised_revision: row.required_int("summarised_revision")?,
+        last_update: row.required_instant("last_update")?,
+        auto_key: row.text("auto_key")?,
+        created_at: row.required_instant("created_at")?,
+        updated_at: row.required_instant("updated_at")?,
+        deleted_at: row.instant("deleted_at")?,
+        version: row.required_int("version")?,
+    })
+}
+
+fn read_task<R: Row>(row: &mut Reader<'_, R>) -> Result<Option<Task>, StorageError> {
+    let status = row.optional_word("task_status", TaskStatus::from_word)?;
+    let priority = row.optional_word("task_priority", TaskPriority::from_word)?;
+    let description = row.text("task_description")?;
+    Ok(status.map(|status| Task {
+        status,
+        priority: priority.unwrap_or(TaskPriority::Medium),
+        description,
+    }))
+}

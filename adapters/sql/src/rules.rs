@@ -1,0 +1,36 @@
+use larder_ports::outbound::Rule;
+
+/// Which broken constraint is which rule: its name on PostgreSQL, what SQLite calls it, the rule.
+///
+/// A constraint that is not listed can only be broken by a bug, and is reported as one, never guessed.
+const RULES: &[(&str, &str, Rule)] = &[
+    ("pk_identity_users", "identity_users.id", Rule::UserIdTaken),
+    (
+        "uq_identity_users__username_norm",
+        "identity_users.username_norm",
+        Rule::UsernameTaken,
+    ),
+    (
+        "uq_identity_users__email_norm",
+        "identity_users.email_norm",
+        Rule::EmailTaken,
+    ),
+    (
+        "pk_chat_sessions",
+        "chat_sessions.owner_id, chat_sessions.id",
+        Rule::SessionIdTaken,
+    ),
+    (
+        "pk_chat_messages",
+        "chat_messages.owner_id, chat_messages.id",
+        Rule::MessageIdTaken,
+    ),
+];
+
+/// The rule that a constraint holds, under the name that either engine gives it.
+pub fn rule_of(constraint: &str) -> Option<Rule> {
+    RULES
+        .iter()
+        .find(|(postgres, sqlite, _)| [*postgres, *sqlite].contains(&constraint))
+        .map(|(_, _, rule)| *rule)
+}

@@ -1,0 +1,67 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use larder_ports::outbound::chat::ChatUnit;
+use larder_ports::outbound::identity::IdentityUnit;
+use larder_ports::outbound::{Access, Probe, StorageError, Store};
+
+use crate::{Catalogue, Connection, Failure, Pool, Unit};
+
+/// A store of every context on one pool. Cloning it is cheap and shares the connections.
+#[derive(Clone)]
+pub struct SqlStore<P> {
+    pool: P,
+    catalogue: Arc<Catalogue>,
+}
+
+impl<P: Pool> SqlStore<P> {
+    /// Makes a store. No connection is made yet, so this succeeds while the database is away.
+    ///
+    /// Answers [`StorageError::Internal`] when the target can't be used at all, as when TLS is asked for on a system without
+    /// trusted certificates.
+    pub fn new(target: &P::Target) -> Result<Self, StorageError> {
+        let catalogue = Catalogue::new(P::Connection::DIALECT, P::schema(target));
+        Ok(Self {
+            pool: P::open(target)?,
+            catalogue: Arc::new(catalogue),
+        })
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Opens a unit of work.
+    pub async fn unit(&self, access: Access) -> Result<Box<Unit<P::Connection>>, StorageError> {
+        let connection = self.pool.acquire(access).await?;
+        Ok(Box::new(Unit::new(connection, Arc::clone(&self.catalogue), access)))
+    }
+}
+
+#[async_trait]
+impl<P: Pool> Store<dyn IdentityUnit> for SqlStore<P> {
+    async fn begin(&self, access: Access) -> Result<Box<dyn IdentityUnit>, StorageError> {
+        Ok(self.unit(access).await?)
+    }
+}
+
+#[async_trait]
+impl<P: Pool> Store<dyn ChatUnit> for SqlStore<P> {
+    async fn begin(&self, access: Access) -> Result<Box<dyn ChatUnit>, StorageError> {
+        Ok(self.unit(access).await?)
+    }
+}
+
+#[async_trait]
+impl<P: Pool> Probe for SqlStore<P> {
+    async fn probe(&self) -> Result<(), StorageError> {
+        let mut connection = self.pool.acquire(Access::Read).await?;
+        connection
+            .run(false, &Arc::from("SELECT 1"), &[])
+            .await
+            .map_err(Failure::of_statement)?;
+        connection.give_back();
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+DROP TABLE chat_summaries;
+DROP TABLE chat_prompts;
+DROP TABLE chat_message_revisions;
+DROP TABLE chat_attachments;
+DROP TABLE chat_messages;
+DROP TABLE chat_session_tags;
+DROP TABLE chat_sessions;
+DROP TABLE chat_group_members;
+DROP TABLE chat_groups;

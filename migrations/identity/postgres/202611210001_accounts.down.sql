@@ -1,0 +1,10 @@
+DROP TABLE identity_erased_subjects;
+DROP TABLE identity_erasures;
+DROP TABLE identity_state;
+DROP TABLE identity_login_throttles;
+DROP TABLE identity_invitations;
+DROP TABLE identity_external_identities;
+DROP TABLE identity_api_tokens;
+DROP TABLE identity_refresh_tokens;
+DROP TABLE identity_logins;
+DROP TABLE identity_users;
