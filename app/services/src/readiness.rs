@@ -71,6 +71,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use larder_ports::outbound::StorageError;
+    use tokio::sync::Barrier;
 
     use super::*;
 
@@ -127,18 +128,22 @@ mod tests {
         assert_eq!(good.1.load(Ordering::SeqCst), 1);
     }
 
+    /// Answers when the others of its group are asked too.
+    struct Together(Arc<Barrier>);
+
+    #[async_trait]
+    impl Probe for Together {
+        async fn probe(&self) -> Result<(), StorageError> {
+            self.0.wait().await;
+            Ok(())
+        }
+    }
+
     #[tokio::test]
     async fn stores_are_asked_at_the_same_time() {
-        let patience = Duration::from_millis(50);
-        let probes = Probes {
-            patience,
-            ..Probes::new(vec![
-                ("identity", store(Behaviour::Hangs) as Arc<dyn Probe>),
-                ("chat", store(Behaviour::Hangs)),
-                ("labs", store(Behaviour::Hangs)),
-            ])
-        };
-        let all = tokio::time::timeout(patience * 2, probes.states()).await;
-        assert!(all.is_ok_and(|states| states.len() == 3));
+        let all = Arc::new(Barrier::new(3));
+        let store = || -> Arc<dyn Probe> { Arc::new(Together(all.clone())) };
+        let probes = Probes::new(vec![("identity", store()), ("chat", store()), ("labs", store())]);
+        assert!(probes.states().await.iter().all(|state| state.is_ready));
     }
 }

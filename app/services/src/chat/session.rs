@@ -159,3 +159,375 @@ fn encode(filter: &SessionFilter) -> [u8; 1] {
         Deleted::Only => 2,
     }]
 }
+
+#[cfg(test)]
+mod tests {
+    use larder_domain::chat::SessionPatch;
+    use larder_domain::{Code, Instant, Patch};
+    use larder_ports::inbound::Failure;
+    use larder_ports::outbound::Outage;
+    use larder_ports::testing::{ChatMocks, Ending, FixedClock, ScriptedStore, SequentialIds};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::{PlainSeal, Seen, chat_unit, owner, session};
+
+    fn over(store: ScriptedStore<ChatMocks>) -> (ChatSessions, Arc<ScriptedStore<ChatMocks>>) {
+        let store = Arc::new(store);
+        let sessions = ChatSessions::new(
+            store.clone(),
+            Arc::new(FixedClock::new()),
+            Arc::new(SequentialIds::default()),
+            Arc::new(PlainSeal),
+        );
+        (sessions, store)
+    }
+
+    fn rename(id: SessionId, name: &str, if_match: Option<Version>) -> ChangeSession {
+        ChangeSession {
+            id,
+            patch: SessionPatch {
+                name: Patch::Set(name.into()),
+                ..SessionPatch::default()
+            },
+            touch: false,
+            if_match,
+        }
+    }
+
+    #[tokio::test]
+    async fn ch_06_an_id_of_the_client_is_honoured() {
+        let insert = chat_unit(|mocks| {
+            mocks.sessions.expect_insert().times(1).returning(|_| Ok(()));
+        });
+        let (sessions, store) = over(ScriptedStore::default().unit(insert));
+        let id = SessionId(Uuid::from_u128(77));
+        let draft = SessionDraft {
+            id: Some(id),
+            ..SessionDraft::default()
+        };
+        assert_eq!(sessions.create(owner(1), draft).await.unwrap().id, id);
+        assert_eq!(store.opened(), [Access::Write]);
+        assert_eq!(store.endings(), [Ending::Committed]);
+    }
+
+    #[tokio::test]
+    async fn ch_06_a_taken_id_is_refused_and_nothing_is_written() {
+        let insert = chat_unit(|mocks| {
+            mocks
+                .sessions
+                .expect_insert()
+                .returning(|_| Err(StorageError::Broken(Rule::SessionIdTaken)));
+        });
+        let (sessions, store) = over(ScriptedStore::default().unit(insert));
+        let refused = sessions.create(owner(1), SessionDraft::default()).await;
+        assert!(matches!(refused, Err(CreateSessionError::IdTaken)));
+        assert_eq!(store.endings(), [Ending::RolledBack]);
+    }
+
+    #[tokio::test]
+    async fn an_unexpected_broken_rule_is_nobodys_fault() {
+        let insert = chat_unit(|mocks| {
+            mocks
+                .sessions
+                .expect_insert()
+                .returning(|_| Err(StorageError::Broken(Rule::EmailTaken)));
+        });
+        let (sessions, store) = over(ScriptedStore::default().unit(insert));
+        let failed = sessions.create(owner(1), SessionDraft::default()).await;
+        assert!(matches!(failed, Err(CreateSessionError::Failure(Failure::Internal(_)))));
+        assert_eq!(store.endings(), [Ending::Dropped]);
+    }
+
+    #[tokio::test]
+    async fn an_invalid_draft_opens_no_unit() {
+        let (sessions, store) = over(ScriptedStore::default());
+        let draft = SessionDraft {
+            name: Some(String::new()),
+            ..SessionDraft::default()
+        };
+        let refused = sessions.create(owner(1), draft).await;
+        assert!(matches!(refused, Err(CreateSessionError::Invalid(_))));
+        assert!(store.opened().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_retried_unit_writes_the_same_session() {
+        let seen = Seen::new();
+        let insert = |answer: fn() -> Result<(), StorageError>| {
+            let seen = seen.clone();
+            chat_unit(|mocks| {
+                mocks.sessions.expect_insert().times(1).returning(move |session| {
+                    seen.note(session.clone());
+                    answer()
+                });
+            })
+        };
+        let store = ScriptedStore::default()
+            .unit(insert(|| Err(StorageError::Contended)))
+            .unit_committing(insert(|| Ok(())), Err(StorageError::Contended))
+            .unit(insert(|| Ok(())));
+        let (sessions, store) = over(store);
+        let created = sessions.create(owner(1), SessionDraft::default()).await.unwrap();
+        assert_eq!(seen.all(), [created.clone(), created.clone(), created]);
+        assert_eq!(store.endings(), [Ending::Dropped, Ending::Committed, Ending::Committed]);
+    }
+
+    #[tokio::test]
+    async fn a_contended_unit_is_given_up_after_five_retries() {
+        let contended = (0..6).fold(ScriptedStore::default(), |store, _| {
+            store.failing(StorageError::Contended)
+        });
+        let (sessions, store) = over(contended);
+        let failed = sessions.create(owner(1), SessionDraft::default()).await;
+        assert!(matches!(failed, Err(CreateSessionError::Failure(Failure::Contended))));
+        assert_eq!(store.opened().len(), 6);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_outcome_is_not_retried() {
+        let insert = chat_unit(|mocks| {
+            mocks.sessions.expect_insert().times(1).returning(|_| Ok(()));
+        });
+        let lost = Err(StorageError::CommitUnknown("connection lost".into()));
+        let (sessions, store) = over(ScriptedStore::default().unit_committing(insert, lost));
+        let failed = sessions.create(owner(1), SessionDraft::default()).await;
+        assert!(matches!(
+            failed,
+            Err(CreateSessionError::Failure(Failure::OutcomeUnknown(_)))
+        ));
+        assert_eq!(store.opened().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_away_is_told_as_such() {
+        let (sessions, _) =
+            over(ScriptedStore::default().failing(StorageError::Unavailable(Outage::Unreachable, None)));
+        let failed = sessions.get(owner(1), SessionId(Uuid::nil())).await;
+        assert!(matches!(
+            failed,
+            Err(NotFoundError::Failure(Failure::Unavailable(Outage::Unreachable, _)))
+        ));
+    }
+
+    #[tokio::test]
+    async fn ch_20_a_list_is_read_page_by_page() {
+        let rows = [session(owner(1), 9), session(owner(1), 8), session(owner(1), 7)];
+        let (first, second) = (rows[..2].to_vec(), rows[1..].to_vec());
+        let place = Place {
+            at: rows[0].last_update,
+            id: rows[0].id.0,
+        };
+        let store = ScriptedStore::default()
+            .unit(chat_unit(|mocks| {
+                mocks
+                    .sessions
+                    .expect_list()
+                    .withf(|_, _, after, limit| after.is_none() && *limit == 2)
+                    .return_once(move |_, _, _, _| Ok(first));
+            }))
+            .unit(chat_unit(|mocks| {
+                mocks
+                    .sessions
+                    .expect_list()
+                    .withf(move |_, _, after, limit| *after == Some(place) && *limit == 3)
+                    .return_once(move |_, _, _, _| Ok(second));
+            }));
+        let (sessions, store) = over(store);
+        let mut request = PageRequest { limit: 1, cursor: None };
+        let page = sessions
+            .list(owner(1), SessionFilter::default(), request.clone())
+            .await
+            .unwrap();
+        assert_eq!(page.data, rows[..1]);
+        request = PageRequest {
+            limit: 2,
+            cursor: page.next_cursor,
+        };
+        let page = sessions
+            .list(owner(1), SessionFilter::default(), request)
+            .await
+            .unwrap();
+        assert_eq!((page.data.as_slice(), page.next_cursor), (&rows[1..], None));
+        assert_eq!(store.opened(), [Access::Read, Access::Read]);
+    }
+
+    #[tokio::test]
+    async fn ch_20_a_cursor_of_another_owner_or_filter_is_refused() {
+        let rows = vec![session(owner(1), 9), session(owner(1), 8)];
+        let store = ScriptedStore::default().unit(chat_unit(|mocks| {
+            mocks.sessions.expect_list().return_once(move |_, _, _, _| Ok(rows));
+        }));
+        let (sessions, store) = over(store);
+        let first = PageRequest { limit: 1, cursor: None };
+        let page = sessions.list(owner(1), SessionFilter::default(), first).await.unwrap();
+        let next = PageRequest {
+            limit: 1,
+            cursor: page.next_cursor,
+        };
+        let trash = SessionFilter { deleted: Deleted::Only };
+        for (owner_id, filter) in [(owner(2), SessionFilter::default()), (owner(1), trash)] {
+            let refused = sessions.list(owner_id, filter, next.clone()).await;
+            assert!(matches!(refused, Err(ListError::BadCursor(_))));
+        }
+        assert_eq!(store.opened().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_missing_session_is_not_found_by_any_verb() {
+        let nothing = || {
+            chat_unit(|mocks| {
+                mocks.sessions.expect_find().returning(|_, _| Ok(None));
+                mocks.sessions.expect_delete().returning(|_, _, _, _| Ok(false));
+            })
+        };
+        let (sessions, store) = over((0..4).fold(ScriptedStore::default(), |store, _| store.unit(nothing())));
+        let id = SessionId(Uuid::from_u128(1));
+        assert!(matches!(sessions.get(owner(1), id).await, Err(NotFoundError::NotFound)));
+        for refused in [
+            sessions.change(owner(1), rename(id, "n", Some(1))).await.map(|_| ()),
+            sessions.delete(owner(1), id, None).await,
+            sessions.delete(owner(1), id, Some(1)).await,
+        ] {
+            assert!(matches!(refused, Err(ChangeSessionError::NotFound)));
+        }
+        assert_eq!(store.endings(), [Ending::RolledBack; 4]);
+    }
+
+    #[tokio::test]
+    async fn ch_21_a_change_is_written_against_the_version_read() {
+        let stored = session(owner(1), 5);
+        let found = stored.clone();
+        let update = chat_unit(|mocks| {
+            mocks.sessions.expect_find().return_once(move |_, _| Ok(Some(found)));
+            mocks
+                .sessions
+                .expect_update()
+                .withf(|changed, expected| changed.version == 2 && *expected == 1)
+                .times(1)
+                .returning(|_, _| Ok(true));
+        });
+        let (sessions, store) = over(ScriptedStore::default().unit(update));
+        let changed = sessions
+            .change(owner(1), rename(stored.id, "new", Some(1)))
+            .await
+            .unwrap();
+        assert_eq!((changed.name.as_deref(), changed.version), (Some("new"), 2));
+        assert_eq!(store.endings(), [Ending::Committed]);
+    }
+
+    #[tokio::test]
+    async fn ch_11_a_patch_that_changes_nothing_writes_nothing() {
+        let stored = session(owner(1), 5);
+        let found = stored.clone();
+        let read = chat_unit(|mocks| {
+            mocks.sessions.expect_find().return_once(move |_, _| Ok(Some(found)));
+        });
+        let (sessions, store) = over(ScriptedStore::default().unit(read));
+        let change = ChangeSession {
+            patch: SessionPatch::default(),
+            ..rename(stored.id, "", None)
+        };
+        assert_eq!(sessions.change(owner(1), change).await.unwrap(), stored);
+        assert_eq!(store.endings(), [Ending::RolledBack]);
+    }
+
+    #[tokio::test]
+    async fn ch_17_a_stale_if_match_is_refused_before_and_at_the_write() {
+        let stored = session(owner(1), 5);
+        let (first, second) = (stored.clone(), stored.clone());
+        let store = ScriptedStore::default()
+            .unit(chat_unit(|mocks| {
+                mocks.sessions.expect_find().return_once(move |_, _| Ok(Some(first)));
+            }))
+            .unit(chat_unit(|mocks| {
+                mocks.sessions.expect_find().return_once(move |_, _| Ok(Some(second)));
+                mocks.sessions.expect_update().times(1).returning(|_, _| Ok(false));
+            }));
+        let (sessions, store) = over(store);
+        for if_match in [2, 1] {
+            let refused = sessions.change(owner(1), rename(stored.id, "n", Some(if_match))).await;
+            assert!(matches!(refused, Err(ChangeSessionError::Stale)));
+        }
+        assert_eq!(store.endings(), [Ending::RolledBack; 2]);
+    }
+
+    #[tokio::test]
+    async fn without_if_match_a_lost_race_is_run_again_on_the_new_state() {
+        let stored = session(owner(1), 5);
+        let moved_on = Session {
+            model_name: Some("other".into()),
+            version: 2,
+            ..stored.clone()
+        };
+        let unit = |found: Session, wins| {
+            chat_unit(|mocks| {
+                mocks.sessions.expect_find().return_once(move |_, _| Ok(Some(found)));
+                mocks.sessions.expect_update().return_once(move |_, _| Ok(wins));
+            })
+        };
+        let store = ScriptedStore::default()
+            .unit(unit(stored.clone(), false))
+            .unit(unit(moved_on, true));
+        let (sessions, store) = over(store);
+        let changed = sessions.change(owner(1), rename(stored.id, "n", None)).await.unwrap();
+        assert_eq!((changed.model_name.as_deref(), changed.version), (Some("other"), 3));
+        assert_eq!(store.endings(), [Ending::RolledBack, Ending::Committed]);
+    }
+
+    #[tokio::test]
+    async fn ch_25_what_the_stored_session_does_not_allow_is_refused() {
+        let stored = session(owner(1), 5);
+        let found = stored.clone();
+        let read = chat_unit(|mocks| {
+            mocks.sessions.expect_find().return_once(move |_, _| Ok(Some(found)));
+        });
+        let (sessions, store) = over(ScriptedStore::default().unit(read));
+        let change = ChangeSession {
+            patch: SessionPatch {
+                task_description: Patch::Set("d".into()),
+                ..SessionPatch::default()
+            },
+            ..rename(stored.id, "", None)
+        };
+        let refused = sessions.change(owner(1), change).await;
+        let Err(ChangeSessionError::Invalid(invalid)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(invalid.violations()[0].code, Code::TaskWithoutStatus);
+        assert_eq!(store.endings(), [Ending::RolledBack]);
+    }
+
+    #[tokio::test]
+    async fn ch_45_delete_is_committed() {
+        let start: Instant = FixedClock::new().now();
+        let delete = chat_unit(|mocks| {
+            mocks
+                .sessions
+                .expect_delete()
+                .withf(move |_, _, expected, now| *expected == Some(3) && *now == start)
+                .times(1)
+                .returning(|_, _, _, _| Ok(true));
+        });
+        let (sessions, store) = over(ScriptedStore::default().unit(delete));
+        sessions
+            .delete(owner(1), SessionId(Uuid::from_u128(5)), Some(3))
+            .await
+            .unwrap();
+        assert_eq!(store.endings(), [Ending::Committed]);
+    }
+
+    #[tokio::test]
+    async fn ch_17_delete_of_another_version_is_stale() {
+        let stored = session(owner(1), 5);
+        let id = stored.id;
+        let delete = chat_unit(|mocks| {
+            mocks.sessions.expect_delete().returning(|_, _, _, _| Ok(false));
+            mocks.sessions.expect_find().return_once(move |_, _| Ok(Some(stored)));
+        });
+        let (sessions, store) = over(ScriptedStore::default().unit(delete));
+        let refused = sessions.delete(owner(1), id, Some(9)).await;
+        assert!(matches!(refused, Err(ChangeSessionError::Stale)));
+        assert_eq!(store.endings(), [Ending::RolledBack]);
+    }
+}

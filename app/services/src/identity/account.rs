@@ -363,3 +363,702 @@ fn cut(text: Option<String>, most: usize) -> Option<String> {
     let kept: String = text?.chars().filter(|c| *c != '\0').take(most).collect();
     (!kept.is_empty()).then_some(kept)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use larder_domain::identity::{Invitation, InvitationSecret, PrincipalKind};
+    use larder_domain::{Code, InvitationId};
+    use larder_ports::inbound::identity::Authentication;
+    use larder_ports::outbound::{HashingError, Outage};
+    use larder_ports::testing::{
+        Ending, FixedClock, IdentityMocks, MockTokenIssuer, MockTokenVerifier, ScriptedStore, SequentialIds,
+    };
+    use mockall::Sequence;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::identity::Authenticator;
+    use crate::testing::{Seen, identity_unit, login, owner, user};
+
+    const GOOD: &str = "a good password";
+
+    /// The hash of a password is the password behind the word `new`, or `old` for one that is outdated.
+    struct FakeHasher {
+        store: Arc<ScriptedStore<IdentityMocks>>,
+        hashed: AtomicU32,
+        /// The hashes that passwords were compared with.
+        verified: Seen<Option<String>>,
+        overloaded: bool,
+    }
+
+    impl FakeHasher {
+        /// `ID-06`: no hash is computed while a unit is open.
+        fn assert_no_unit_is_open(&self) {
+            assert_eq!(self.store.opened().len(), self.store.endings().len(), "a unit is open");
+        }
+    }
+
+    #[async_trait]
+    impl PasswordHasher for FakeHasher {
+        async fn hash(&self, password: &SecretString) -> Result<String, HashingError> {
+            self.assert_no_unit_is_open();
+            self.hashed.fetch_add(1, Ordering::SeqCst);
+            if self.overloaded {
+                return Err(HashingError::Overloaded);
+            }
+            Ok(format!("new:{}", password.expose_secret()))
+        }
+
+        async fn verify(&self, password: &SecretString, hash: Option<String>) -> Result<bool, HashingError> {
+            self.assert_no_unit_is_open();
+            self.verified.note(hash.clone());
+            let expected = hash.as_deref().and_then(|hash| hash.split_once(':'));
+            Ok(expected.is_some_and(|(_, expected)| expected == password.expose_secret()))
+        }
+
+        fn is_outdated(&self, hash: &str) -> bool {
+            hash.starts_with("old:")
+        }
+    }
+
+    struct FakeSecrets;
+
+    impl SecretSource for FakeSecrets {
+        fn draw(&self) -> [u8; 32] {
+            [0; 32]
+        }
+
+        fn digest(&self, secret: &[u8; 32]) -> [u8; 32] {
+            secret.map(|byte| byte ^ 0xff)
+        }
+
+        fn same(&self, a: &[u8; 32], b: &[u8; 32]) -> bool {
+            a == b
+        }
+    }
+
+    struct Office {
+        accounts: Accounts,
+        store: Arc<ScriptedStore<IdentityMocks>>,
+        hasher: Arc<FakeHasher>,
+        cache: Arc<PrincipalCache>,
+        issued: Seen<AccessClaims>,
+    }
+
+    fn over(store: ScriptedStore<IdentityMocks>, sign_up: SignUpMode) -> Office {
+        office(store, sign_up, false)
+    }
+
+    fn office(store: ScriptedStore<IdentityMocks>, sign_up: SignUpMode, overloaded: bool) -> Office {
+        let store = Arc::new(store);
+        let hasher = Arc::new(FakeHasher {
+            store: store.clone(),
+            hashed: AtomicU32::new(0),
+            verified: Seen::new(),
+            overloaded,
+        });
+        let issued = Seen::new();
+        let noted = issued.clone();
+        let mut issuer = MockTokenIssuer::new();
+        issuer.expect_issue().returning(move |claims| {
+            noted.note(claims.clone());
+            Ok("token".into())
+        });
+        let clock = Arc::new(FixedClock::new());
+        // So that cutting to whole seconds shows.
+        clock.advance(Duration::from_millis(1_500));
+        let ports = AccountPorts {
+            store: store.clone(),
+            clock,
+            ids: Arc::new(SequentialIds::default()),
+            hasher: hasher.clone(),
+            issuer: Arc::new(issuer),
+            secrets: Arc::new(FakeSecrets),
+        };
+        let config = AccountsConfig {
+            sign_up,
+            ..AccountsConfig::default()
+        };
+        let cache = Arc::new(PrincipalCache::new(config.principal_cache_ttl));
+        Office {
+            accounts: Accounts::new(ports, cache.clone(), config),
+            store,
+            hasher,
+            cache,
+            issued,
+        }
+    }
+
+    fn now() -> Instant {
+        FixedClock::new().now().plus(Duration::from_millis(1_500))
+    }
+
+    fn request() -> SignUp {
+        SignUp {
+            username: "Ann".into(),
+            password: GOOD.into(),
+            email: Some("ann@example.com".into()),
+            invitation: None,
+        }
+    }
+
+    fn invited(secret: InvitationSecret) -> SignUp {
+        let token = InvitationToken {
+            id: InvitationId(Uuid::from_u128(7)),
+            secret,
+        };
+        SignUp {
+            invitation: Some(token.text().into()),
+            ..request()
+        }
+    }
+
+    fn invitation() -> Invitation {
+        Invitation {
+            id: InvitationId(Uuid::from_u128(7)),
+            secret_hash: FakeSecrets.digest(&[1; 32]),
+            email_norm: None,
+            roles: vec![Role::Worker],
+            created_by: owner(9),
+            created_at: FixedClock::new().now(),
+            expires_at: now().plus(Duration::from_secs(1)),
+            used: None,
+            revoked_at: None,
+        }
+    }
+
+    /// A unit that stores an account.
+    fn stores(is_first: bool, expect: impl FnOnce(&mut IdentityMocks)) -> IdentityMocks {
+        identity_unit(|mocks| {
+            mocks.users.expect_claim_first().returning(move |_| Ok(is_first));
+            mocks.users.expect_insert().times(1).returning(|_| Ok(()));
+            mocks.logins.expect_insert().returning(|_| Ok(()));
+            expect(mocks);
+        })
+    }
+
+    #[tokio::test]
+    async fn id_01_id_05_all_violations_are_told_at_once_and_cost_nothing() {
+        let office = over(ScriptedStore::default(), SignUpMode::Open);
+        let wrong = SignUp {
+            username: "a b".into(),
+            password: "short".into(),
+            email: Some("nobody".into()),
+            invitation: None,
+        };
+        let refused = office.accounts.sign_up(wrong, ClientInfo::default()).await;
+        let Err(SignUpError::Invalid(invalid)) = refused else {
+            panic!("{refused:?}");
+        };
+        let found: Vec<_> = invalid
+            .violations()
+            .iter()
+            .map(|violation| (violation.pointer.as_str(), violation.code))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("/username", Code::BadFormat),
+                ("/email", Code::BadFormat),
+                ("/password", Code::PasswordTooShort)
+            ]
+        );
+        assert!(office.store.opened().is_empty());
+        assert_eq!(office.hasher.hashed.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn id_02_closed_refuses_also_the_first() {
+        let office = over(ScriptedStore::default(), SignUpMode::Closed);
+        let refused = office.accounts.sign_up(request(), ClientInfo::default()).await;
+        assert!(matches!(refused, Err(SignUpError::Closed)));
+        assert!(office.store.opened().is_empty());
+    }
+
+    #[tokio::test]
+    async fn id_02_id_03_the_first_account_needs_no_invitation_and_is_admin() {
+        let office = over(ScriptedStore::default().unit(stores(true, |_| ())), SignUpMode::Invite);
+        let signed_in = office.accounts.sign_up(request(), ClientInfo::default()).await.unwrap();
+        assert_eq!(signed_in.user.roles, [Role::Admin]);
+        assert_eq!(office.issued.all()[0].roles, [Role::Admin]);
+        assert_eq!(office.store.endings(), [Ending::Committed]);
+    }
+
+    #[tokio::test]
+    async fn id_03_a_later_account_has_no_role() {
+        let office = over(ScriptedStore::default().unit(stores(false, |_| ())), SignUpMode::Open);
+        let signed_in = office.accounts.sign_up(request(), ClientInfo::default()).await.unwrap();
+        assert!(signed_in.user.roles.is_empty());
+    }
+
+    #[tokio::test]
+    async fn id_02_the_command_line_makes_accounts_in_any_mode_and_signs_nobody_in() {
+        for (mode, is_first) in [(SignUpMode::Closed, true), (SignUpMode::Invite, false)] {
+            let unit = identity_unit(|mocks| {
+                mocks.users.expect_claim_first().returning(move |_| Ok(is_first));
+                mocks.users.expect_insert().times(1).returning(|_| Ok(()));
+            });
+            let office = over(ScriptedStore::default().unit(unit), mode);
+            let user = office.accounts.create(request()).await.unwrap();
+            assert_eq!(user.roles.contains(&Role::Admin), is_first);
+            assert_eq!(user.last_login_at, None);
+            assert!(office.issued.all().is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn id_04_an_invitation_is_used_and_gives_its_roles() {
+        let unit = stores(false, |mocks| {
+            mocks.invitations.expect_find().returning(|_| Ok(Some(invitation())));
+            mocks
+                .invitations
+                .expect_consume()
+                .withf(|id, user_id, at| *id == invitation().id && user_id.0 == Uuid::from_u128(1) && *at == now())
+                .times(1)
+                .returning(|_, _, _| Ok(true));
+        });
+        let office = over(ScriptedStore::default().unit(unit), SignUpMode::Invite);
+        let signed_in = office
+            .accounts
+            .sign_up(invited([1; 32]), ClientInfo::default())
+            .await
+            .unwrap();
+        assert_eq!(signed_in.user.roles, [Role::Worker]);
+        assert_eq!(office.store.endings(), [Ending::Committed]);
+    }
+
+    #[tokio::test]
+    async fn id_02_id_04_without_a_fitting_invitation_no_name_is_looked_up() {
+        let for_another = Invitation {
+            email_norm: Some("bob@example.com".into()),
+            ..invitation()
+        };
+        let expired = Invitation {
+            expires_at: now(),
+            ..invitation()
+        };
+        let forged = SignUp {
+            invitation: Some("lri_forged".into()),
+            ..request()
+        };
+        for (request, found, consumed) in [
+            (request(), None, false),
+            (forged, None, false),
+            (invited([1; 32]), None, false),
+            (invited([2; 32]), Some(invitation()), true),
+            (invited([1; 32]), Some(for_another), true),
+            (invited([1; 32]), Some(expired), true),
+            (invited([1; 32]), Some(invitation()), false),
+        ] {
+            // `users().insert` is not expected: a call would fail the test.
+            let unit = identity_unit(|mocks| {
+                mocks.users.expect_claim_first().returning(|_| Ok(false));
+                mocks.invitations.expect_find().return_once(move |_| Ok(found));
+                mocks
+                    .invitations
+                    .expect_consume()
+                    .returning(move |_, _, _| Ok(consumed));
+            });
+            let office = over(ScriptedStore::default().unit(unit), SignUpMode::Invite);
+            let refused = office.accounts.sign_up(request, ClientInfo::default()).await;
+            assert!(matches!(refused, Err(SignUpError::InvitationInvalid)));
+            assert_eq!(office.store.endings(), [Ending::RolledBack]);
+        }
+    }
+
+    #[tokio::test]
+    async fn id_03_a_taken_name_undoes_the_claim_to_be_first() {
+        for rule in [Rule::UsernameTaken, Rule::EmailTaken] {
+            let unit = identity_unit(|mocks| {
+                mocks.users.expect_claim_first().returning(|_| Ok(true));
+                mocks
+                    .users
+                    .expect_insert()
+                    .returning(move |_| Err(StorageError::Broken(rule)));
+            });
+            let office = over(ScriptedStore::default().unit(unit), SignUpMode::Open);
+            let refused = office.accounts.sign_up(request(), ClientInfo::default()).await;
+            match rule {
+                Rule::UsernameTaken => assert!(matches!(refused, Err(SignUpError::UsernameTaken))),
+                _ => assert!(matches!(refused, Err(SignUpError::EmailTaken))),
+            }
+            assert_eq!(office.store.endings(), [Ending::RolledBack]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_retried_sign_up_writes_the_same_account_and_login() {
+        let (users, logins) = (Seen::new(), Seen::new());
+        let unit = || {
+            let (users, logins) = (users.clone(), logins.clone());
+            identity_unit(|mocks| {
+                mocks.users.expect_claim_first().returning(|_| Ok(true));
+                mocks.users.expect_insert().times(1).returning(move |user| {
+                    users.note(user.clone());
+                    Ok(())
+                });
+                mocks.logins.expect_insert().times(1).returning(move |login| {
+                    logins.note(login.clone());
+                    Ok(())
+                });
+            })
+        };
+        let store = ScriptedStore::default()
+            .unit_committing(unit(), Err(StorageError::Contended))
+            .unit(unit());
+        let office = over(store, SignUpMode::Open);
+        let client = ClientInfo {
+            user_agent: Some("ä".repeat(500)),
+            ip_address: Some(String::new()),
+        };
+        let signed_in = office.accounts.sign_up(request(), client).await.unwrap();
+        let (users, logins) = (users.all(), logins.all());
+        assert_eq!(users, [signed_in.user.clone(), signed_in.user.clone()]);
+        assert_eq!(logins[0], logins[1]);
+        let expected = Login {
+            owner_id: signed_in.user.id,
+            id: logins[0].id,
+            method: LoginMethod::SignUp,
+            user_agent: Some("ä".repeat(400)),
+            ip_address: None,
+            created_at: now(),
+            last_used_at: now(),
+            expires_at: now().plus(AccountsConfig::default().refresh_max_ttl),
+            revoked: None,
+        };
+        assert_eq!(logins[0], expected);
+        assert_eq!(signed_in.user.last_login_at, Some(now()));
+        assert_eq!(office.hasher.hashed.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_signed_in_before_the_commit_succeeded() {
+        let store = ScriptedStore::default().unit_committing(stores(true, |_| ()), Err(StorageError::Aborted));
+        let office = over(store, SignUpMode::Open);
+        let failed = office.accounts.sign_up(request(), ClientInfo::default()).await;
+        assert!(matches!(failed, Err(SignUpError::Failure(Failure::Internal(_)))));
+        assert!(office.issued.all().is_empty());
+    }
+
+    #[tokio::test]
+    async fn id_06_when_no_worker_is_free_no_unit_is_opened() {
+        let office = office(ScriptedStore::default(), SignUpMode::Open, true);
+        let failed = office.accounts.sign_up(request(), ClientInfo::default()).await;
+        assert!(matches!(
+            failed,
+            Err(SignUpError::Failure(Failure::Unavailable(Outage::PoolExhausted, _)))
+        ));
+        assert!(office.store.opened().is_empty());
+    }
+
+    fn credentials(password: &str) -> LogIn {
+        LogIn {
+            login: "ann".into(),
+            password: password.into(),
+        }
+    }
+
+    fn looks_up(found: Option<User>) -> IdentityMocks {
+        identity_unit(|mocks| {
+            mocks
+                .users
+                .expect_find_by_login_name()
+                .times(1)
+                .return_once(move |_| Ok(found));
+        })
+    }
+
+    /// A unit that signs `found` in and evicts `evicted`.
+    fn signs_in(found: User, evicted: Vec<LoginId>, expect: impl FnOnce(&mut IdentityMocks)) -> IdentityMocks {
+        identity_unit(|mocks| {
+            mocks.users.expect_note_login().times(1).returning(|_, _| Ok(()));
+            mocks.users.expect_find().return_once(move |_| Ok(Some(found)));
+            mocks.logins.expect_sweep().times(1).returning(|_, _| Ok(()));
+            mocks
+                .logins
+                .expect_evict()
+                .times(1)
+                .return_once(move |_, _, _| Ok(evicted));
+            mocks.logins.expect_insert().times(1).returning(|_| Ok(()));
+            expect(mocks);
+        })
+    }
+
+    #[tokio::test]
+    async fn id_10_id_11_every_refusal_is_the_same_and_costs_one_verification() {
+        let ann = || user(owner(1));
+        let without_password = User {
+            password_hash: None,
+            ..ann()
+        };
+        let disabled = User {
+            disabled_at: Some(now()),
+            ..ann()
+        };
+        let long = "x".repeat(73);
+        let of_long = User {
+            password_hash: Some(format!("new:{long}")),
+            ..ann()
+        };
+        let of_nul = User {
+            password_hash: Some("new:nul\0here".into()),
+            ..ann()
+        };
+        for (found, password, compared) in [
+            (None, GOOD, None),
+            (Some(ann()), "another password", ann().password_hash),
+            (Some(without_password), GOOD, None),
+            (Some(disabled), GOOD, None),
+            (Some(of_long), long.as_str(), None),
+            (Some(of_nul), "nul\0here", None),
+        ] {
+            let office = over(ScriptedStore::default().unit(looks_up(found)), SignUpMode::Open);
+            let refused = office
+                .accounts
+                .log_in(credentials(password), ClientInfo::default())
+                .await;
+            assert!(matches!(refused, Err(LogInError::InvalidCredentials)));
+            assert_eq!(office.hasher.verified.all(), [compared]);
+            assert_eq!(office.store.opened(), [Access::Read]);
+        }
+    }
+
+    #[tokio::test]
+    async fn id_11_a_name_that_no_store_can_hold_is_an_unknown_one() {
+        let office = over(ScriptedStore::default(), SignUpMode::Open);
+        let request = LogIn {
+            login: "an\0n".into(),
+            password: GOOD.into(),
+        };
+        let refused = office.accounts.log_in(request, ClientInfo::default()).await;
+        assert!(matches!(refused, Err(LogInError::InvalidCredentials)));
+        assert_eq!(office.hasher.verified.all(), [None]);
+    }
+
+    #[tokio::test]
+    async fn id_14_a_login_locks_the_account_sweeps_evicts_and_is_stored_in_one_commit() {
+        let ann = user(owner(1));
+        let found = ann.clone();
+        let unit = identity_unit(|mocks| {
+            let mut order = Sequence::new();
+            mocks
+                .users
+                .expect_note_login()
+                .withf(|id, at| *id == owner(1) && *at == now())
+                .times(1)
+                .in_sequence(&mut order)
+                .returning(|_, _| Ok(()));
+            mocks
+                .users
+                .expect_find()
+                .times(1)
+                .in_sequence(&mut order)
+                .return_once(move |_| Ok(Some(found)));
+            mocks
+                .logins
+                .expect_sweep()
+                .withf(|id, before| *id == owner(1) && *before == now().minus(Duration::from_secs(7 * 86_400)))
+                .times(1)
+                .in_sequence(&mut order)
+                .returning(|_, _| Ok(()));
+            mocks
+                .logins
+                .expect_evict()
+                .withf(|id, keep, at| *id == owner(1) && *keep == 49 && *at == now())
+                .times(1)
+                .in_sequence(&mut order)
+                .returning(|_, _, _| Ok(Vec::new()));
+            mocks
+                .logins
+                .expect_insert()
+                .withf(|login| login.owner_id == owner(1) && login.method == LoginMethod::Password)
+                .times(1)
+                .in_sequence(&mut order)
+                .returning(|_| Ok(()));
+        });
+        let store = ScriptedStore::default().unit(looks_up(Some(ann))).unit(unit);
+        let office = over(store, SignUpMode::Closed);
+        let signed_in = office
+            .accounts
+            .log_in(credentials(GOOD), ClientInfo::default())
+            .await
+            .unwrap();
+        assert_eq!(signed_in.user.last_login_at, Some(now()));
+        assert_eq!(signed_in.tokens.expires_in, Duration::from_secs(900));
+        assert_eq!(office.store.opened(), [Access::Read, Access::Write]);
+        assert_eq!(office.store.endings(), [Ending::RolledBack, Ending::Committed]);
+        assert_eq!(office.hasher.verified.all().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn id_20_a_token_counts_whole_seconds_from_its_login() {
+        let store = ScriptedStore::default()
+            .unit(looks_up(Some(user(owner(1)))))
+            .unit(signs_in(user(owner(1)), Vec::new(), |_| ()));
+        let office = over(store, SignUpMode::Open);
+        office
+            .accounts
+            .log_in(credentials(GOOD), ClientInfo::default())
+            .await
+            .unwrap();
+        let start = FixedClock::new().now().plus(Duration::from_secs(1));
+        let ids = SequentialIds::default();
+        let (login_id, token_id) = (LoginId(ids.next()), ids.next());
+        let expires_at = start.plus(Duration::from_secs(900));
+        assert_eq!(
+            office.issued.all(),
+            [AccessClaims::of(&user(owner(1)), login_id, token_id, start, expires_at)]
+        );
+    }
+
+    #[tokio::test]
+    async fn id_10_an_account_that_changed_meanwhile_is_refused() {
+        let disabled = User {
+            disabled_at: Some(now()),
+            ..user(owner(1))
+        };
+        let new_password = User {
+            password_hash: Some("new:another password".into()),
+            password_changed_at: Some(now()),
+            ..user(owner(1))
+        };
+        for found in [None, Some(disabled), Some(new_password)] {
+            let unit = identity_unit(|mocks| {
+                mocks.users.expect_note_login().returning(|_, _| Ok(()));
+                mocks.users.expect_find().return_once(move |_| Ok(found));
+            });
+            let store = ScriptedStore::default().unit(looks_up(Some(user(owner(1))))).unit(unit);
+            let office = over(store, SignUpMode::Open);
+            let refused = office.accounts.log_in(credentials(GOOD), ClientInfo::default()).await;
+            assert!(matches!(refused, Err(LogInError::InvalidCredentials)));
+            assert_eq!(office.store.endings(), [Ending::RolledBack; 2]);
+        }
+    }
+
+    fn outdated() -> User {
+        User {
+            password_hash: Some(format!("old:{GOOD}")),
+            ..user(owner(1))
+        }
+    }
+
+    #[tokio::test]
+    async fn id_06_an_outdated_hash_is_replaced_in_the_commit_of_the_login() {
+        let unit = signs_in(outdated(), Vec::new(), |mocks| {
+            mocks
+                .users
+                .expect_update()
+                .withf(|user, expected| {
+                    user.password_hash == Some(format!("new:{GOOD}"))
+                        && user.password_changed_at == outdated().password_changed_at
+                        && (user.version, *expected) == (2, 1)
+                })
+                .times(1)
+                .returning(|_, _| Ok(true));
+        });
+        let store = ScriptedStore::default().unit(looks_up(Some(outdated()))).unit(unit);
+        let office = over(store, SignUpMode::Open);
+        let signed_in = office
+            .accounts
+            .log_in(credentials(GOOD), ClientInfo::default())
+            .await
+            .unwrap();
+        assert_eq!(signed_in.user.version, 2);
+    }
+
+    #[tokio::test]
+    async fn id_06_a_hash_that_a_parallel_login_replaced_is_left_alone() {
+        let store = ScriptedStore::default().unit(looks_up(Some(outdated()))).unit(signs_in(
+            user(owner(1)),
+            Vec::new(),
+            |_| (),
+        ));
+        let office = over(store, SignUpMode::Open);
+        let signed_in = office
+            .accounts
+            .log_in(credentials(GOOD), ClientInfo::default())
+            .await
+            .unwrap();
+        assert_eq!(signed_in.user.version, 1);
+    }
+
+    #[tokio::test]
+    async fn id_06_a_good_login_goes_on_when_no_new_hash_can_be_made() {
+        let store =
+            ScriptedStore::default()
+                .unit(looks_up(Some(outdated())))
+                .unit(signs_in(outdated(), Vec::new(), |_| ()));
+        let office = office(store, SignUpMode::Open, true);
+        let signed_in = office
+            .accounts
+            .log_in(credentials(GOOD), ClientInfo::default())
+            .await
+            .unwrap();
+        assert_eq!(signed_in.user.password_hash, outdated().password_hash);
+    }
+
+    /// Whether a caller that was remembered before a login which evicts it, and whose commit answers `commit`, still is.
+    async fn is_remembered_after_eviction(commit: Result<(), StorageError>) -> bool {
+        let evicts = signs_in(user(owner(1)), vec![login(owner(1)).id], |_| ());
+        let store = ScriptedStore::default()
+            .unit(looks_up(Some(user(owner(1)))))
+            .unit_committing(evicts, commit);
+        let office = over(store, SignUpMode::Open);
+        let remembered = identity_unit(|mocks| {
+            mocks
+                .logins
+                .expect_find_with_user()
+                .return_once(|_, _| Ok(Some((login(owner(1)), user(owner(1))))));
+        });
+        let mut verifier = MockTokenVerifier::new();
+        verifier.expect_verify().returning(|_, now| {
+            let login_id = login(owner(1)).id;
+            Ok(AccessClaims::of(&user(owner(1)), login_id, Uuid::nil(), now, now))
+        });
+        // Has one unit: what is not remembered afterwards fails.
+        let authenticator = Authenticator::new(
+            Arc::new(ScriptedStore::default().unit(remembered)),
+            Arc::new(FixedClock::new()),
+            Arc::new(verifier),
+            office.cache.clone(),
+        );
+        authenticator.authenticate("token").await.unwrap();
+        let _ = office.accounts.log_in(credentials(GOOD), ClientInfo::default()).await;
+        authenticator.authenticate("token").await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn id_14_an_evicted_login_is_forgotten_once_its_eviction_is_committed() {
+        assert!(!is_remembered_after_eviction(Ok(())).await);
+        assert!(is_remembered_after_eviction(Err(StorageError::Aborted)).await);
+    }
+
+    #[tokio::test]
+    async fn the_callers_account_is_read_by_the_owner_id() {
+        let find = |found: Option<User>| {
+            identity_unit(|mocks| {
+                mocks
+                    .users
+                    .expect_find()
+                    .withf(|id| *id == owner(1))
+                    .return_once(move |_| Ok(found));
+            })
+        };
+        let store = ScriptedStore::default()
+            .unit(find(Some(user(owner(1)))))
+            .unit(find(None));
+        let office = over(store, SignUpMode::Open);
+        let caller = Principal {
+            owner_id: owner(1),
+            name: String::new(),
+            email: None,
+            roles: Vec::new(),
+            kind: PrincipalKind::Login(login(owner(1)).id),
+        };
+        assert_eq!(office.accounts.account(&caller).await.unwrap(), user(owner(1)));
+        assert!(office.accounts.account(&caller).await.is_err());
+        assert_eq!(office.store.opened(), [Access::Read; 2]);
+    }
+}

@@ -157,3 +157,231 @@ fn principal(user: User, login_id: LoginId) -> Principal {
         kind: PrincipalKind::Login(login_id),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use larder_domain::OwnerId;
+    use larder_domain::identity::{RevokeReason, Role};
+    use larder_ports::inbound::Failure;
+    use larder_ports::outbound::{Outage, StorageError};
+    use larder_ports::testing::{Ending, FixedClock, IdentityMocks, MockTokenVerifier, ScriptedStore};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::{identity_unit, login, owner, user};
+
+    const TTL: Duration = Duration::from_secs(30);
+
+    struct Gate {
+        authenticator: Authenticator,
+        store: Arc<ScriptedStore<IdentityMocks>>,
+        clock: Arc<FixedClock>,
+        cache: Arc<PrincipalCache>,
+    }
+
+    fn over(store: ScriptedStore<IdentityMocks>, ttl: Duration) -> Gate {
+        let mut verifier = MockTokenVerifier::new();
+        verifier.expect_verify().returning(|token, _| match token {
+            "good" => Ok(claims(owner(1))),
+            "of another owner" => Ok(claims(owner(2))),
+            "old" => Err(TokenError::Expired),
+            _ => Err(TokenError::Invalid),
+        });
+        let (store, clock) = (Arc::new(store), Arc::new(FixedClock::new()));
+        let cache = Arc::new(PrincipalCache::new(ttl));
+        let authenticator = Authenticator::new(store.clone(), clock.clone(), Arc::new(verifier), cache.clone());
+        Gate {
+            authenticator,
+            store,
+            clock,
+            cache,
+        }
+    }
+
+    /// Claims that say more than the account has.
+    fn claims(owner_id: OwnerId) -> AccessClaims {
+        let now = FixedClock::new().now();
+        let boasting = User {
+            roles: vec![Role::Admin],
+            ..user(owner_id)
+        };
+        AccessClaims::of(&boasting, login(owner_id).id, Uuid::nil(), now, now.plus(TTL))
+    }
+
+    fn finds(found: Option<(Login, User)>) -> IdentityMocks {
+        identity_unit(|mocks| {
+            mocks.logins.expect_find_with_user().return_once(move |_, _| Ok(found));
+        })
+    }
+
+    fn live() -> Option<(Login, User)> {
+        Some((login(owner(1)), user(owner(1))))
+    }
+
+    #[tokio::test]
+    async fn id_22_a_refused_token_costs_no_unit() {
+        let gate = over(ScriptedStore::default(), TTL);
+        let old = gate.authenticator.authenticate("old").await;
+        assert!(matches!(old, Err(AuthenticationError::Expired)));
+        let forged = gate.authenticator.authenticate("forged").await;
+        assert!(matches!(forged, Err(AuthenticationError::Invalid)));
+        assert!(gate.store.opened().is_empty());
+    }
+
+    #[tokio::test]
+    async fn id_23_owner_roles_and_names_come_from_the_account() {
+        let stored = User {
+            username: "renamed".into(),
+            email: None,
+            roles: vec![Role::Worker],
+            ..user(owner(1))
+        };
+        let gate = over(
+            ScriptedStore::default().unit(finds(Some((login(owner(1)), stored)))),
+            TTL,
+        );
+        let principal = gate.authenticator.authenticate("good").await.unwrap();
+        let expected = Principal {
+            owner_id: owner(1),
+            name: "renamed".into(),
+            email: None,
+            roles: vec![Role::Worker],
+            kind: PrincipalKind::Login(login(owner(1)).id),
+        };
+        assert_eq!(principal, expected);
+        assert_eq!(gate.store.opened(), [Access::Read]);
+    }
+
+    #[tokio::test]
+    async fn id_23_only_a_live_login_of_an_enabled_account_counts() {
+        let now = FixedClock::new().now();
+        let (good, account) = (login(owner(1)), user(owner(1)));
+        let refused = [
+            None,
+            Some((
+                Login {
+                    revoked: Some((now, RevokeReason::Logout)),
+                    ..good.clone()
+                },
+                account.clone(),
+            )),
+            Some((
+                Login {
+                    expires_at: now,
+                    ..good.clone()
+                },
+                account.clone(),
+            )),
+            Some((
+                good.clone(),
+                User {
+                    disabled_at: Some(now),
+                    ..account.clone()
+                },
+            )),
+            Some((
+                Login {
+                    owner_id: owner(2),
+                    ..good
+                },
+                account,
+            )),
+        ];
+        let count = refused.len();
+        let store = refused
+            .into_iter()
+            .fold(ScriptedStore::default(), |store, found| store.unit(finds(found)));
+        // A unit for every request: nothing negative is remembered.
+        let gate = over(store, TTL);
+        for _ in 0..count {
+            let refused = gate.authenticator.authenticate("good").await;
+            assert!(matches!(refused, Err(AuthenticationError::Invalid)));
+        }
+        assert_eq!(gate.store.opened().len(), count);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_fails_is_not_the_callers_fault() {
+        let away = StorageError::Unavailable(Outage::Unreachable, None);
+        let gate = over(ScriptedStore::default().failing(away), TTL);
+        let failed = gate.authenticator.authenticate("good").await;
+        assert!(matches!(
+            failed,
+            Err(AuthenticationError::Failure(Failure::Unavailable(..)))
+        ));
+    }
+
+    #[tokio::test]
+    async fn id_23_a_caller_is_remembered_for_the_configured_time() {
+        let gate = over(ScriptedStore::default().unit(finds(live())).unit(finds(None)), TTL);
+        gate.authenticator.authenticate("good").await.unwrap();
+        gate.clock.advance(TTL - Duration::from_micros(1));
+        gate.authenticator.authenticate("good").await.unwrap();
+        assert_eq!(gate.store.opened().len(), 1);
+        gate.clock.advance(Duration::from_micros(1));
+        assert!(gate.authenticator.authenticate("good").await.is_err());
+        assert_eq!(gate.store.opened().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn id_23_zero_is_no_cache() {
+        let gate = over(
+            ScriptedStore::default().unit(finds(live())).unit(finds(live())),
+            Duration::ZERO,
+        );
+        for _ in 0..2 {
+            gate.authenticator.authenticate("good").await.unwrap();
+        }
+        assert_eq!(gate.store.endings(), [Ending::RolledBack; 2]);
+    }
+
+    #[tokio::test]
+    async fn a_caller_is_not_remembered_beyond_the_end_of_the_login() {
+        let end = FixedClock::new().now().plus(Duration::from_secs(5));
+        let short = Login {
+            expires_at: end,
+            ..login(owner(1))
+        };
+        let found = || finds(Some((short.clone(), user(owner(1)))));
+        let gate = over(ScriptedStore::default().unit(found()).unit(found()), TTL);
+        gate.authenticator.authenticate("good").await.unwrap();
+        gate.clock.advance(Duration::from_secs(5));
+        assert!(gate.authenticator.authenticate("good").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_remembered_login_lets_its_own_owner_in_only() {
+        let gate = over(ScriptedStore::default().unit(finds(live())).unit(finds(None)), TTL);
+        gate.authenticator.authenticate("good").await.unwrap();
+        let other = gate.authenticator.authenticate("of another owner").await;
+        assert!(matches!(other, Err(AuthenticationError::Invalid)));
+        assert_eq!(gate.store.opened().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn id_23_what_is_forgotten_is_read_again() {
+        let gate = over(ScriptedStore::default().unit(finds(live())).unit(finds(None)), TTL);
+        gate.authenticator.authenticate("good").await.unwrap();
+        gate.cache.forget(&[login(owner(1)).id]);
+        assert!(gate.authenticator.authenticate("good").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn id_23_what_is_forgotten_while_it_is_read_is_not_remembered() {
+        let cache = Arc::new(PrincipalCache::new(TTL));
+        let forgets = Arc::clone(&cache);
+        let ends_meanwhile = identity_unit(|mocks| {
+            mocks.logins.expect_find_with_user().return_once(move |_, id| {
+                forgets.forget(&[id]);
+                Ok(live())
+            });
+        });
+        let gate = over(ScriptedStore::default().unit(ends_meanwhile).unit(finds(None)), TTL);
+        let authenticator = Authenticator {
+            cache,
+            ..gate.authenticator
+        };
+        authenticator.authenticate("good").await.unwrap();
+        assert!(authenticator.authenticate("good").await.is_err());
+    }
+}
