@@ -83,7 +83,7 @@ static APPEND_COUNT: Statement = Statement {
     name: "chat_messages.append_count",
     effect: Effect::Writes,
     text: "UPDATE {s}chat_sessions AS s SET {session_counts} \
-           WHERE s.owner_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING s.last_position",
+           WHERE s.owner_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING last_position",
     only: Some(Dialect::Sqlite),
 };
 static APPEND_MESSAGES: Statement = Statement {

@@ -100,7 +100,7 @@ static UPDATE: Statement = Statement {
     text: "UPDATE {s}chat_sessions AS s SET name = $4, character_name = $5, model_name = $6, auto_trigger_tts = $7, \
            agent_session_id = $8, task_status = $9, task_priority = $10, task_description = $11, last_update = $12, \
            auto_key = $13, updated_at = $14, version = $15 \
-           WHERE s.owner_id = $1 AND s.id = $2 AND s.version = $3 AND s.deleted_at IS NULL RETURNING s.id",
+           WHERE s.owner_id = $1 AND s.id = $2 AND s.version = $3 AND s.deleted_at IS NULL RETURNING id",
     only: None,
 };
 static TAGS_OF: Statement = Statement {
