@@ -57,6 +57,7 @@ pub(crate) fn fragments() -> &'static [Fragment] {
             sqlite: message::ATTACHMENT_FIELDS,
         },
         session::TAGS,
+        session::KEPT_TAGS,
         session::TAG_ROWS,
         message::ATTACHMENTS,
     ]

@@ -31,6 +31,15 @@ pub(crate) const TAGS: Fragment = Fragment {
              WHERE t.owner_id = s.owner_id AND t.session_id = s.id)",
 };
 
+/// The same for the RETURNING of an UPDATE, where SQLite knows no alias.
+pub(crate) const KEPT_TAGS: Fragment = Fragment {
+    mark: "{kept_tags}",
+    postgres: "(SELECT CAST(coalesce(json_agg(t.tag ORDER BY t.position), '[]') AS text) FROM {s}chat_session_tags t \
+               WHERE t.owner_id = chat_sessions.owner_id AND t.session_id = chat_sessions.id)",
+    sqlite: "(SELECT json_group_array(t.tag ORDER BY t.position) FROM {s}chat_session_tags t \
+             WHERE t.owner_id = chat_sessions.owner_id AND t.session_id = chat_sessions.id)",
+};
+
 /// The tags of the JSON array `$3` as rows.
 pub(crate) const TAG_ROWS: Fragment = Fragment {
     mark: "{tag_rows}",
@@ -97,16 +106,10 @@ static LIST_ALL: Statement = Statement {
 static UPDATE: Statement = Statement {
     name: "chat_sessions.update",
     effect: Effect::Writes,
-    text: "UPDATE {s}chat_sessions AS s SET name = $4, character_name = $5, model_name = $6, auto_trigger_tts = $7, \
+    text: "UPDATE {s}chat_sessions SET name = $4, character_name = $5, model_name = $6, auto_trigger_tts = $7, \
            agent_session_id = $8, task_status = $9, task_priority = $10, task_description = $11, last_update = $12, \
            auto_key = $13, updated_at = $14, version = $15 \
-           WHERE s.owner_id = $1 AND s.id = $2 AND s.version = $3 AND s.deleted_at IS NULL RETURNING id",
-    only: None,
-};
-static TAGS_OF: Statement = Statement {
-    name: "chat_sessions.tags",
-    effect: Effect::Reads,
-    text: "SELECT s.id, {tags} FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.id = $2",
+           WHERE owner_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL RETURNING id, {kept_tags}",
     only: None,
 };
 static DELETE: Statement = Statement {
@@ -132,7 +135,6 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &LIST_TRASH,
     &LIST_ALL,
     &UPDATE,
-    &TAGS_OF,
     &DELETE,
     &EXISTS,
 ];
@@ -212,19 +214,14 @@ impl<C: Connection> Sessions for Unit<C> {
             session.updated_at.into(),
             session.version.into(),
         ];
-        if !self.execute(&UPDATE, &values).await? {
+        let Some(row) = self.fetch_optional(&UPDATE, &values).await? else {
             return Ok(false);
-        }
-        // The row is locked now, so nobody else changes the tags before this unit ends.
-        let key: [Value<'_>; 2] = [session.owner_id.into(), session.id.into()];
-        let stored = self.fetch_optional(&TAGS_OF, &key).await?;
-        let stored = stored.map(|row| {
-            let mut row = Reader::new(&row, TABLE);
-            row.id()?;
-            read_tags(&mut row)
-        });
-        if stored.transpose()?.as_ref() != Some(&session.tags) {
-            self.fetch(&DELETE_TAGS, &key).await?;
+        };
+        let mut row = Reader::new(&row, TABLE);
+        row.id()?;
+        if read_tags(&mut row)? != session.tags {
+            self.execute(&DELETE_TAGS, &[session.owner_id.into(), session.id.into()])
+                .await?;
             insert_tags(self, session).await?;
         }
         Ok(true)
@@ -285,6 +282,13 @@ fn task_values(task: Option<&Task>) -> (Value<'_>, Value<'_>, Value<'_>) {
 fn read_tags<R: Row>(row: &mut Reader<'_, R>) -> Result<Vec<Tag>, StorageError> {
     let tags: Vec<String> = row.json("tags")?;
     Ok(tags.into_iter().map(Tag::from_stored).collect())
+}
+
+/// Reads what [`UPDATE`] returns.
+fn read_kept_tags<R: Row>(row: &R) -> Result<Vec<Tag>, StorageError> {
+    let mut row = Reader::new(row, TABLE);
+    row.id()?;
+    read_tags(&mut row)
 }
 
 /// Reads the columns of [`COLUMNS`].
