@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 /// One row of an answer, read by position. A driver answers [`UnreadableColumn`] for a value of another type.
-pub trait Row: Send {
+pub trait Row: Send + Sync {
     /// An id.
     fn uuid(&self, column: usize) -> Result<Option<Uuid>, UnreadableColumn>;
     /// A text.
