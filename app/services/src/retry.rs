@@ -57,7 +57,7 @@ impl<E> From<StorageError> for Unfinished<E> {
 }
 
 /// Undoes `unit`, for an outcome that leaves nothing behind. Waiting for the rollback gives the connection back to its pool.
-pub async fn refuse<U, T, E>(unit: Box<U>, outcome: E) -> Result<T, Unfinished<E>>
+pub(crate) async fn refuse<U, T, E>(unit: Box<U>, outcome: E) -> Result<T, Unfinished<E>>
 where
     U: UnitOfWork + ?Sized,
 {
@@ -66,7 +66,7 @@ where
 }
 
 /// Undoes a unit that has nothing to write. When that fails the unit is gone all the same, so the outcome stands.
-pub async fn undo<U: UnitOfWork + ?Sized>(unit: Box<U>) {
+pub(crate) async fn undo<U: UnitOfWork + ?Sized>(unit: Box<U>) {
     if let Err(error) = unit.rollback().await {
         tracing::debug!(%error, "a unit was dropped because it could not be rolled back");
     }

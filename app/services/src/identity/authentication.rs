@@ -17,8 +17,8 @@ const MOST_CALLERS: usize = 10_000;
 
 /// The callers of late, so that not every request reads the live state of its login (`ID-23`).
 ///
-/// Only callers that were let in are remembered. Whatever ends a login or changes an account must [`forget`](Self::forget) the
-/// logins concerned after its commit.
+/// Only callers that were let in are remembered. Whatever ends a login or changes an account holds a
+/// [`forgetting`](Self::forgetting) of the logins concerned over its commit.
 pub struct PrincipalCache {
     ttl: Duration,
     callers: Cache<LoginId, Caller>,
@@ -38,6 +38,18 @@ struct Caller {
 #[derive(Clone, Copy)]
 struct Mark(u64);
 
+/// See [`PrincipalCache::forgetting`].
+pub(crate) struct Forgetting<'a> {
+    cache: &'a PrincipalCache,
+    logins: Vec<LoginId>,
+}
+
+impl Drop for Forgetting<'_> {
+    fn drop(&mut self) {
+        self.cache.forget(&self.logins);
+    }
+}
+
 impl PrincipalCache {
     /// Remembers a caller for `ttl`; zero is not at all.
     pub fn new(ttl: Duration) -> Self {
@@ -48,8 +60,13 @@ impl PrincipalCache {
         }
     }
 
-    /// Drops what is known of these logins.
-    pub fn forget(&self, logins: &[LoginId]) {
+    /// Forgets these logins when the answer goes out of scope. Taken before a commit that ends them, it does so after the commit,
+    /// whatever that answered, and also when the request is cancelled in the middle of it.
+    pub(crate) fn forgetting(&self, logins: Vec<LoginId>) -> Forgetting<'_> {
+        Forgetting { cache: self, logins }
+    }
+
+    fn forget(&self, logins: &[LoginId]) {
         if logins.is_empty() {
             return;
         }
