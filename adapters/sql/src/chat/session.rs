@@ -214,12 +214,9 @@ impl<C: Connection> Sessions for Unit<C> {
             session.updated_at.into(),
             session.version.into(),
         ];
-        let Some(row) = self.fetch_optional(&UPDATE, &values).await? else {
-            return Ok(false);
-        };
-        let mut row = Reader::new(&row, TABLE);
-        row.id()?;
-        if read_tags(&mut row)? != session.tags {
+        let updated = self.fetch_optional(&UPDATE, &values).await?;
+        let Some(tags) = updated.map(|row| read_kept_tags(&row)).transpose()? else { return Ok(false) };
+        if tags != session.tags {
             self.execute(&DELETE_TAGS, &[session.owner_id.into(), session.id.into()])
                 .await?;
             insert_tags(self, session).await?;
