@@ -12,6 +12,7 @@ mod id;
 mod instant;
 mod json;
 mod patch;
+pub mod search;
 mod text;
 mod violation;
 

@@ -31,6 +31,8 @@ pub enum Code {
     TooDeep,
     /// A complete message without content (`CH-04`).
     EmptyMessage,
+    /// A search without a letter or number (`CH-41`).
+    EmptyQuery,
     /// A URL that is no URL, or of a scheme that is refused (`CH-36`).
     BadUrl,
     /// A task field on a session that is no task (`CH-25`).
@@ -61,6 +63,7 @@ impl Code {
             Self::Duplicate => "duplicate",
             Self::TooDeep => "too_deep",
             Self::EmptyMessage => "empty_message",
+            Self::EmptyQuery => "empty_query",
             Self::BadUrl => "bad_url",
             Self::TaskWithoutStatus => "task_without_status",
             Self::PasswordTooShort => "password_too_short",
@@ -76,6 +79,7 @@ impl Code {
             Self::ReadOnly
                 | Self::ImmutableField
                 | Self::EmptyMessage
+                | Self::EmptyQuery
                 | Self::BadUrl
                 | Self::TaskWithoutStatus
                 | Self::PasswordTooShort
