@@ -226,12 +226,7 @@ mod tests {
         let long: Vec<String> = (0..60_000).map(|n| format!("word{n}")).collect();
         let document = document(&long.join(" "));
         assert!(document.len() <= MAX_DOCUMENT && document.len() > MAX_DOCUMENT - 100);
-        assert!(
-            document
-                .split(' ')
-                .all(|token| long.iter().any(|word| word == token) || token.is_empty())
-                || long.len() > 1_000
-        );
+        assert!(long.join(" ").starts_with(&document));
     }
 
     #[test]
@@ -275,9 +270,7 @@ mod tests {
         #[test]
         fn a_document_is_a_fixed_point(text in "\\PC{0,40}") {
             let once = document(&text);
-            // Folding may give letters that decompose again, so one more round is allowed, not more.
-            let twice = document(&once);
-            prop_assert_eq!(document(&twice), twice);
+            prop_assert_eq!(document(&once), once);
         }
 
         #[test]
