@@ -1,0 +1,290 @@
+//! The configuration: every key, its default, and where its value came from.
+//!
+//! To add a key, read it in [`Config::load`] (or in `database.rs` for the key of a store) with its default; unknown keys, ranges,
+//! messages, masking and `config print` follow from that.
+
+mod database;
+mod environment;
+mod print;
+mod problem;
+mod reader;
+mod setting;
+mod source;
+#[cfg(test)]
+mod tests;
+mod url;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use larder_migrations::Context;
+use larder_security::{JwtAlgorithm, JwtConfig, JwtKey, JwtTokens, KeyMaterial};
+use larder_services::identity::SignUpMode;
+use tracing_subscriber::EnvFilter;
+
+pub use database::{Database, StoreTarget};
+pub use environment::Environment;
+pub use problem::ConfigError;
+pub use source::{Flag, Inputs};
+
+pub(crate) use problem::Problem;
+pub(crate) use source::variable_of;
+
+use database::Section;
+use problem::Problems;
+use reader::Reader;
+use setting::Bytes;
+use source::Sources;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The key of the list of signing keys.
+pub(crate) const JWT_KEYS: &str = "identity.jwt.keys";
+
+/// Everything that can be chosen, with defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the installation is for.
+    pub environment: Environment,
+    /// Where files are kept.
+    pub data_dir: PathBuf,
+    /// The listener.
+    pub http: Http,
+    /// Logs.
+    pub log: Log,
+    /// The store of accounts.
+    pub identity_database: Database,
+    /// The store of conversations.
+    pub chat_database: Database,
+    /// Accounts.
+    pub identity: Identity,
+    /// Conversations.
+    pub chat: Chat,
+    /// What a person should know though it stops nothing.
+    pub warnings: Vec<String>,
+    /// The keys in effect, secrets masked.
+    effective: Vec<(String, toml::Value)>,
+}
+
+/// `[http]`.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Where requests are taken.
+    pub listen: SocketAddr,
+    /// Most bytes of a request's body.
+    pub body_limit: usize,
+    /// Longest time for one request.
+    pub request_deadline: Duration,
+    /// Longest time for requests that are under way when the service stops.
+    pub drain: Duration,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// Which lines are written, in the syntax of tracing: `info,larder_http=debug`.
+    pub filter: String,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[identity]`.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Who may make an account.
+    pub sign_up: SignUpMode,
+    /// How long an access token counts.
+    pub access_ttl: Duration,
+    /// How long a login lasts at most.
+    pub refresh_max_ttl: Duration,
+    /// How long the live state of a caller may be remembered.
+    pub principal_cache_ttl: Duration,
+    /// Most logins of one account.
+    pub max_logins: u32,
+    /// The cost of a password hash.
+    pub bcrypt_cost: u32,
+    /// Fewest characters of a password.
+    pub password_min_length: usize,
+    /// Most password hashes computed at once.
+    pub hash_workers: usize,
+    /// Access tokens. Without keys, one is made in development and test.
+    pub jwt: JwtConfig,
+}
+
+/// `[chat]`.
+#[derive(Clone, Debug)]
+pub struct Chat {
+    /// How long a partial answer may stay without news.
+    pub partial_lease: Duration,
+}
+
+impl Config {
+    /// Reads and checks everything. All errors are reported together.
+    pub fn load(inputs: &Inputs) -> Result<Self, ConfigError> {
+        let mut problems = Problems::default();
+        let sources = Sources::read(inputs, is_secret, &mut problems);
+        let mut reader = Reader::new(sources, problems);
+        let environment = reader.get("environment", Environment::default());
+        let data_dir = reader.get("data_dir", PathBuf::from("."));
+        let http = read_http(&mut reader);
+        let log = read_log(&mut reader);
+        let default = Section::read_default(&mut reader);
+        let own = [Context::Identity, Context::Chat].map(|context| Section::read_of(&mut reader, context));
+        let databases = database::resolve(&mut reader, environment, &data_dir, &default, &own);
+        let identity = read_identity(&mut reader);
+        let chat = Chat {
+            partial_lease: reader.get_within(
+                "chat.partial_lease",
+                Duration::from_secs(120),
+                Duration::from_secs(10)..=HOUR,
+            ),
+        };
+        reader.refuse_unknown(&inputs.flags);
+        match <[Database; 2]>::try_from(databases.unwrap_or_default()) {
+            Ok([identity_database, chat_database]) if reader.problems.errors.is_empty() => Ok(Self {
+                environment,
+                data_dir,
+                http,
+                log,
+                identity_database,
+                chat_database,
+                identity,
+                chat,
+                warnings: reader.problems.warnings,
+                effective: reader.effective,
+            }),
+            _ => Err(ConfigError::new(reader.problems.errors)),
+        }
+    }
+
+    /// The configuration in effect as TOML, secrets masked (`CF-56`).
+    pub fn to_toml(&self) -> String {
+        print::toml(&self.effective)
+    }
+}
+
+/// Keys whose value is never shown and may be given as the name of a file.
+fn is_secret(key: &str) -> bool {
+    key == JWT_KEYS || (key.starts_with("database") && key.ends_with(".url"))
+}
+
+fn read_http(reader: &mut Reader) -> Http {
+    let Bytes(body_limit) = reader.get_within("http.body_limit", Bytes(1 << 20), Bytes(1 << 10)..=Bytes(1 << 30));
+    Http {
+        listen: reader.get("http.listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+        body_limit,
+        request_deadline: reader.get_within(
+            "http.request_deadline",
+            Duration::from_secs(30),
+            Duration::from_millis(100)..=HOUR,
+        ),
+        drain: reader.get_within("http.drain", Duration::from_secs(20), Duration::ZERO..=HOUR),
+    }
+}
+
+fn read_log(reader: &mut Reader) -> Log {
+    let words = [("pretty", LogFormat::Pretty), ("json", LogFormat::Json)];
+    let format = reader.choose("log.format", LogFormat::Pretty, &words);
+    let filter = reader.get("log.filter", "info".to_owned());
+    if EnvFilter::try_new(&filter).is_err() {
+        let text = "must be a filter such as info or warn,larder_http=debug";
+        reader.problems.add(Problem::new(text).of("log.filter"));
+    }
+    Log { format, filter }
+}
+
+fn read_identity(reader: &mut Reader) -> Identity {
+    let modes = [
+        ("open", SignUpMode::Open),
+        ("invite", SignUpMode::Invite),
+        ("closed", SignUpMode::Closed),
+    ];
+    let cores = available_parallelism().map_or(1, usize::from);
+    let allow_weak_hashes = reader.get("identity.allow_weak_hashes", false);
+    let cheapest = if allow_weak_hashes { 4 } else { 10 };
+    Identity {
+        sign_up: reader.choose("identity.sign_up", SignUpMode::Invite, &modes),
+        access_ttl: reader.get_within("identity.access_ttl", 15 * MINUTE, MINUTE..=HOUR),
+        refresh_max_ttl: reader.get_within("identity.refresh_max_ttl", 90 * DAY, HOUR..=3660 * DAY),
+        principal_cache_ttl: reader.get_within(
+            "identity.principal_cache_ttl",
+            Duration::from_secs(30),
+            Duration::ZERO..=MINUTE,
+        ),
+        max_logins: reader.get_within("identity.max_logins", 50, 1..=10_000),
+        bcrypt_cost: reader.get_within("identity.bcrypt_cost", 12, cheapest..=15),
+        password_min_length: reader.get_within("identity.password_min_length", 10, 8..=64),
+        hash_workers: reader.get_within("identity.hash_workers", (cores / 2).max(1), 1..=1024),
+        jwt: read_jwt(reader),
+    }
+}
+
+fn read_jwt(reader: &mut Reader) -> JwtConfig {
+    let algorithms = [("HS256", JwtAlgorithm::Hs256), ("EdDSA", JwtAlgorithm::EdDsa)];
+    let config = JwtConfig {
+        algorithm: reader.choose("identity.jwt.algorithm", JwtAlgorithm::Hs256, &algorithms),
+        issuer: reader.get("identity.jwt.issuer", "larder".to_owned()),
+        audience: reader.get("identity.jwt.audience", "larder".to_owned()),
+        keys: read_jwt_keys(reader),
+    };
+    if !config.keys.is_empty()
+        && let Err(error) = JwtTokens::new(config.clone())
+    {
+        reader.problems.add(Problem::new(error.to_string()).of(JWT_KEYS));
+    }
+    config
+}
+
+/// A list of `{ kid, secret }` for HS256 or `{ kid, pem }` for EdDSA.
+fn read_jwt_keys(reader: &mut Reader) -> Vec<JwtKey> {
+    let Some(list) = reader.find_list(JWT_KEYS) else {
+        return Vec::new();
+    };
+    let mut keys = Vec::with_capacity(list.value.len());
+    let mut shown = Vec::with_capacity(list.value.len());
+    for (index, entry) in list.value.iter().enumerate() {
+        let entry = entry.as_dict();
+        let text = |name: &str| entry.and_then(|entry| entry.get(name)).and_then(|value| value.as_str());
+        let material = match (text("secret"), text("pem")) {
+            (Some(secret), None) => Some(("secret", secret)),
+            (None, Some(pem)) => Some(("pem", pem)),
+            _ => None,
+        };
+        let problem = match (text("kid").filter(|kid| !kid.is_empty()), material) {
+            (Some(_), Some((_, material))) if material.contains(source::MASK) => Problem::coded(
+                "masked_value",
+                format!("replace {} with the value that it stands for", source::MASK),
+            ),
+            (Some(kid), Some((kind, material))) if entry.is_some_and(|entry| entry.len() == 2) => {
+                shown.push(print::table([("kid", kid), (kind, source::MASK)]));
+                keys.push(JwtKey {
+                    kid: kid.to_owned(),
+                    material: match kind {
+                        "pem" => KeyMaterial::Pem(material.into()),
+                        _ => KeyMaterial::Secret(material.as_bytes().to_vec().into()),
+                    },
+                });
+                continue;
+            }
+            _ => Problem::new("must have the texts `kid` and either `secret` or `pem`, and nothing else"),
+        };
+        reader
+            .problems
+            .add(problem.of(format!("{JWT_KEYS}[{index}]")).from(&list.origin));
+    }
+    reader.show(JWT_KEYS, toml::Value::Array(shown));
+    keys
+}

@@ -1,0 +1,260 @@
+//! The types that a key's value may have: how each is read from text or TOML, and shown again.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use figment::value::Value;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::source::MASK;
+
+/// A type that a key may have.
+pub(crate) trait Setting: Sized {
+    /// What a value must be, for a person: "must be {EXPECTED}".
+    const EXPECTED: &'static str;
+
+    /// Reads a value. Variables and flags always give text.
+    fn read(value: &Value) -> Option<Self>;
+
+    /// The value as TOML that `read` takes again. A secret is masked.
+    fn show(&self) -> toml::Value;
+}
+
+impl Setting for String {
+    const EXPECTED: &'static str = "a text";
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_str().map(str::to_owned)
+    }
+
+    fn show(&self) -> toml::Value {
+        self.as_str().into()
+    }
+}
+
+impl Setting for SecretString {
+    const EXPECTED: &'static str = "a text";
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_str().map(Self::from)
+    }
+
+    fn show(&self) -> toml::Value {
+        let shown = if self.expose_secret().is_empty() { "" } else { MASK };
+        shown.into()
+    }
+}
+
+impl Setting for PathBuf {
+    const EXPECTED: &'static str = "a path";
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_str().filter(|text| !text.is_empty()).map(Self::from)
+    }
+
+    fn show(&self) -> toml::Value {
+        self.to_string_lossy().as_ref().into()
+    }
+}
+
+impl Setting for SocketAddr {
+    const EXPECTED: &'static str = "an address with a port, such as 127.0.0.1:8080 or [::]:8080";
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_str()?.parse().ok()
+    }
+
+    fn show(&self) -> toml::Value {
+        self.to_string().into()
+    }
+}
+
+impl Setting for bool {
+    const EXPECTED: &'static str = "one of true, false, 1, 0, yes, no, on, off";
+
+    fn read(value: &Value) -> Option<Self> {
+        if let Some(bool) = value.to_bool() {
+            return Some(bool);
+        }
+        match whole(value) {
+            Some(0) => return Some(false),
+            Some(1) => return Some(true),
+            _ => {}
+        }
+        match value.as_str()?.to_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(true),
+            "false" | "0" | "no" | "off" => Some(false),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> toml::Value {
+        (*self).into()
+    }
+}
+
+macro_rules! whole_numbers {
+    ($($number:ty),+) => {$(
+        impl Setting for $number {
+            const EXPECTED: &'static str = "a whole number";
+
+            fn read(value: &Value) -> Option<Self> {
+                Self::try_from(whole(value)?).ok()
+            }
+
+            fn show(&self) -> toml::Value {
+                toml::Value::Integer(i64::try_from(*self).unwrap_or(i64::MAX))
+            }
+        }
+    )+};
+}
+
+whole_numbers!(u32, usize);
+
+impl Setting for Duration {
+    const EXPECTED: &'static str = "a duration: seconds, or a number with a unit, such as 500ms, 15m or 2h 30m";
+
+    fn read(value: &Value) -> Option<Self> {
+        match whole(value) {
+            Some(seconds) => Some(Self::from_secs(seconds)),
+            None => humantime::parse_duration(value.as_str()?.trim()).ok(),
+        }
+    }
+
+    fn show(&self) -> toml::Value {
+        humantime::format_duration(*self).to_string().into()
+    }
+}
+
+/// A size in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Bytes(pub(crate) usize);
+
+impl Setting for Bytes {
+    const EXPECTED: &'static str = "a size: bytes, or a number with a unit, such as 512KiB or 1MiB";
+
+    fn read(value: &Value) -> Option<Self> {
+        if let Some(bytes) = whole(value) {
+            return usize::try_from(bytes).ok().map(Self);
+        }
+        let text = value.as_str()?.trim();
+        let digits = text.find(|c: char| !c.is_ascii_digit())?;
+        let (number, unit) = text.split_at(digits);
+        let factor: usize = match unit.trim() {
+            "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return None,
+        };
+        number.parse::<usize>().ok()?.checked_mul(factor).map(Self)
+    }
+
+    fn show(&self) -> toml::Value {
+        let (number, unit) = match self.0 {
+            bytes if bytes > 0 && bytes.is_multiple_of(1 << 20) => (bytes >> 20, "MiB"),
+            bytes if bytes > 0 && bytes.is_multiple_of(1 << 10) => (bytes >> 10, "KiB"),
+            bytes => (bytes, "B"),
+        };
+        format!("{number}{unit}").into()
+    }
+}
+
+/// A whole number of TOML, or digits.
+fn whole(value: &Value) -> Option<u64> {
+    match value {
+        Value::Num(_, number) => u64::try_from(number.to_u128_lossy()?).ok(),
+        Value::String(_, text) => {
+            let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            is_plain.then(|| text.parse().ok())?
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: Setting>(value: impl Into<Value>) -> Option<T> {
+        T::read(&value.into())
+    }
+
+    #[test]
+    fn cf_05_durations() {
+        for (text, expected) in [
+            ("900", Some(Duration::from_secs(900))),
+            ("0", Some(Duration::ZERO)),
+            ("15m", Some(Duration::from_secs(900))),
+            ("2h 30m", Some(Duration::from_secs(9000))),
+            ("250ms", Some(Duration::from_millis(250))),
+            ("30d", Some(Duration::from_secs(30 * 86_400))),
+            ("-5", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(read::<Duration>(text), expected, "{text}");
+        }
+        assert_eq!(read::<Duration>(900_i64), Some(Duration::from_secs(900)));
+        assert_eq!(read::<Duration>(-900_i64), None);
+        assert_eq!(read::<Duration>(1.5), None);
+    }
+
+    #[test]
+    fn cf_05_booleans_in_any_case() {
+        for text in ["true", "TRUE", "1", "yes", "Yes", "on"] {
+            assert_eq!(read::<bool>(text), Some(true), "{text}");
+        }
+        for text in ["false", "0", "no", "OFF"] {
+            assert_eq!(read::<bool>(text), Some(false), "{text}");
+        }
+        assert_eq!(read::<bool>("ja"), None);
+        assert_eq!(read::<bool>(2_i64), None);
+        assert_eq!(read::<bool>(true), Some(true));
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, expected) in [
+            ("1048576", Some(1 << 20)),
+            ("1MiB", Some(1 << 20)),
+            ("512 KiB", Some(512 << 10)),
+            ("7B", Some(7)),
+            ("1MB", None),
+            ("MiB", None),
+            ("99999999999999999999GiB", None),
+        ] {
+            assert_eq!(read::<Bytes>(text), expected.map(Bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_read_again() {
+        for seconds in [0, 1, 900, 5_400, 86_400 * 90] {
+            let duration = Duration::from_secs(seconds);
+            assert_eq!(
+                read::<Duration>(duration.show().as_str().unwrap()),
+                Some(duration),
+                "{seconds}"
+            );
+        }
+        for bytes in [0, 1, 1024, 1500, 1 << 20, 3 << 20] {
+            assert_eq!(
+                read::<Bytes>(Bytes(bytes).show().as_str().unwrap()),
+                Some(Bytes(bytes)),
+                "{bytes}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_are_whole_and_in_range() {
+        assert_eq!(read::<u32>("12"), Some(12));
+        assert_eq!(read::<u32>(12_i64), Some(12));
+        for text in ["-1", "+1", "1_000", "0x10", "4294967296", "ten", ""] {
+            assert_eq!(read::<u32>(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Puts the application together: the only place that knows every adapter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use larder_domain::identity::PasswordPolicy;
+use larder_http::Api;
+use larder_migrations::Context;
+use larder_ports::outbound::chat::ChatUnit;
+use larder_ports::outbound::identity::IdentityUnit;
+use larder_ports::outbound::{Probe, StorageError, Store};
+use larder_security::{BcryptConfig, BcryptHasher, HmacSeal, JwtTokens, RandomSecrets};
+use larder_services::chat::{ChatConfig, ChatMessages, ChatSessions};
+use larder_services::identity::{AccountPorts, Accounts, AccountsConfig, Authenticator, PrincipalCache};
+use larder_services::readiness::Probes;
+use larder_sql::{Pool, SqlStore};
+
+use crate::ambient::{SystemClock, UuidV7Generator};
+use crate::config::{Config, ConfigError, Database, JWT_KEYS, Problem, StoreTarget};
+use crate::exit::{Exit, Status};
+use crate::gate::{Draining, Gate, Gated, Stopping};
+use crate::key;
+use crate::schema::Plan;
+
+/// Longest wait for a free worker that hashes passwords (`ID-06`).
+const HASH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A store of any adapter, with every context's units.
+#[async_trait]
+trait AnyStore: Store<dyn IdentityUnit> + Store<dyn ChatUnit> + Probe {
+    async fn close(&self);
+}
+
+#[async_trait]
+impl<P: Pool> AnyStore for Gated<SqlStore<P>> {
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+/// A distinct store. Contexts that are configured alike share one, and with it its connections (`CF-44`).
+pub(crate) struct OpenStore {
+    pub(crate) plan: Plan,
+    /// Open it once the plan was carried out.
+    pub(crate) gate: Gate,
+    store: Arc<dyn AnyStore>,
+}
+
+impl OpenStore {
+    /// Closes every connection.
+    pub(crate) async fn close(&self) {
+        self.store.close().await;
+    }
+
+    fn has(&self, context: Context) -> bool {
+        self.plan.migrate.contains(&context) || self.plan.check.contains(&context)
+    }
+}
+
+fn database(config: &Config, context: Context) -> &Database {
+    match context {
+        Context::Identity => &config.identity_database,
+        Context::Chat => &config.chat_database,
+    }
+}
+
+/// What is to be done with the schema of each distinct store.
+pub(crate) fn plans(config: &Config) -> Vec<Plan> {
+    let mut plans: Vec<Plan> = Vec::new();
+    for &context in Context::ALL {
+        let Database {
+            store,
+            migrate_on_start,
+        } = database(config, context);
+        let index = plans.iter().position(|plan| plan.target == *store).unwrap_or_else(|| {
+            plans.push(Plan {
+                target: store.clone(),
+                migrate: Vec::new(),
+                check: Vec::new(),
+            });
+            plans.len() - 1
+        });
+        let plan = &mut plans[index];
+        let list = if *migrate_on_start {
+            &mut plan.migrate
+        } else {
+            &mut plan.check
+        };
+        list.push(context);
+    }
+    plans
+}
+
+/// Opens every distinct store. No connection is made yet, and every gate is closed.
+pub(crate) fn open(config: &Config) -> Result<Vec<OpenStore>, Exit> {
+    plans(config)
+        .into_iter()
+        .map(|plan| {
+            let gate = Gate::default();
+            let store = match &plan.target {
+                StoreTarget::Sqlite(target) => gated(larder_sqlx::SqliteStore::new(target), &gate),
+                StoreTarget::PgSqlx(target) => gated(larder_sqlx::PostgresStore::new(target), &gate),
+                StoreTarget::PgTokio(target) => gated(larder_tokio_postgres::PostgresStore::new(target), &gate),
+            }
+            .map_err(|error| Exit::of(Status::Configuration, &error))?;
+            Ok(OpenStore { plan, gate, store })
+        })
+        .collect()
+}
+
+fn gated<P: Pool>(store: Result<SqlStore<P>, StorageError>, gate: &Gate) -> Result<Arc<dyn AnyStore>, StorageError> {
+    Ok(Arc::new(Gated {
+        store: store?,
+        gate: gate.clone(),
+    }))
+}
+
+fn store_of(stores: &[OpenStore], context: Context) -> Result<Arc<dyn AnyStore>, Exit> {
+    let store = stores.iter().find(|store| store.has(context));
+    let store = store.ok_or_else(|| Exit::new(Status::Unexpected, format!("{} has no store", context.name())))?;
+    Ok(Arc::clone(&store.store))
+}
+
+/// The store of accounts.
+pub(crate) fn identity_store(stores: &[OpenStore]) -> Result<Arc<dyn Store<dyn IdentityUnit>>, Exit> {
+    Ok(store_of(stores, Context::Identity)?)
+}
+
+/// The use cases of accounts, for the command line.
+pub(crate) fn accounts(config: &Config, stores: &[OpenStore]) -> Result<Accounts, Exit> {
+    let cache = Arc::new(PrincipalCache::new(Duration::ZERO));
+    let (tokens, _) = tokens(config)?;
+    Ok(accounts_with(config, identity_store(stores)?, tokens, cache))
+}
+
+/// Everything that HTTP asks.
+pub(crate) fn api(config: &Config, stores: &[OpenStore], stopping: Stopping) -> Result<Api, Exit> {
+    let (identity, chat) = (store_of(stores, Context::Identity)?, store_of(stores, Context::Chat)?);
+    let probes: Vec<(&'static str, Arc<dyn Probe>)> = vec![
+        (Context::Identity.name(), Arc::clone(&identity) as Arc<dyn Probe>),
+        (Context::Chat.name(), Arc::clone(&chat) as Arc<dyn Probe>),
+    ];
+    let (tokens, seal) = tokens(config)?;
+    let cache = Arc::new(PrincipalCache::new(config.identity.principal_cache_ttl));
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));
+    let chat_config = ChatConfig {
+        partial_lease: config.chat.partial_lease,
+    };
+    Ok(Api {
+        accounts: Arc::new(accounts_with(
+            config,
+            Arc::clone(&identity) as Arc<dyn Store<dyn IdentityUnit>>,
+            Arc::clone(&tokens),
+            Arc::clone(&cache),
+        )),
+        authentication: Arc::new(Authenticator::new(identity, clock.clone(), tokens, cache)),
+        sessions: Arc::new(ChatSessions::new(
+            chat.clone(),
+            clock.clone(),
+            ids.clone(),
+            seal.clone(),
+        )),
+        messages: Arc::new(ChatMessages::new(chat, clock.clone(), ids.clone(), seal, chat_config)),
+        readiness: Arc::new(Draining {
+            inner: Probes::new(probes),
+            stopping,
+        }),
+        clock,
+        ids,
+    })
+}
+
+fn accounts_with(
+    config: &Config,
+    store: Arc<dyn Store<dyn IdentityUnit>>,
+    tokens: Arc<JwtTokens>,
+    cache: Arc<PrincipalCache>,
+) -> Accounts {
+    let identity = &config.identity;
+    let ports = AccountPorts {
+        store,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(UuidV7Generator),
+        hasher: Arc::new(BcryptHasher::new(BcryptConfig {
+            cost: identity.bcrypt_cost,
+            workers: identity.hash_workers,
+            max_wait: HASH_PATIENCE,
+        })),
+        issuer: tokens,
+        secrets: Arc::new(RandomSecrets),
+    };
+    let config = AccountsConfig {
+        sign_up: identity.sign_up,
+        password_policy: PasswordPolicy {
+            min_length: identity.password_min_length,
+        },
+        access_ttl: identity.access_ttl,
+        refresh_max_ttl: identity.refresh_max_ttl,
+        max_logins: identity.max_logins,
+        principal_cache_ttl: identity.principal_cache_ttl,
+    };
+    Accounts::new(ports, cache, config)
+}
+
+/// Tokens, and the seal whose key comes from the first signing key.
+fn tokens(config: &Config) -> Result<(Arc<JwtTokens>, Arc<HmacSeal>), Exit> {
+    let jwt = key::jwt_config(config)?;
+    let first = jwt.keys.first().map(|key| HmacSeal::new(&key.material.to_bytes()));
+    let unusable = |text: String| ConfigError::from(Problem::new(text).of(JWT_KEYS));
+    let tokens = JwtTokens::new(jwt).map_err(|error| unusable(error.to_string()))?;
+    let seal = first.ok_or_else(|| unusable("no signing key is given".to_owned()))?;
+    Ok((Arc::new(tokens), Arc::new(seal)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Inputs;
+
+    fn config(variables: &[(&str, &str)]) -> Config {
+        let inputs = Inputs {
+            variables: variables
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            ..Inputs::default()
+        };
+        Config::load(&inputs).unwrap()
+    }
+
+    #[test]
+    fn cf_44_contexts_that_are_configured_alike_share_a_store() {
+        let plans = plans(&config(&[("LARDER_DATABASE__URL", "postgres://localhost/app")]));
+        assert_eq!(plans.len(), 1);
+        assert_eq!(plans[0].migrate, Context::ALL);
+        assert!(plans[0].check.is_empty());
+    }
+
+    #[test]
+    fn contexts_may_have_stores_of_their_own() {
+        let plans = plans(&config(&[
+            ("LARDER_DATABASE__URL", "postgres://localhost/app"),
+            ("LARDER_DATABASES__CHAT__URL", "sqlite:chat.db"),
+            ("LARDER_DATABASES__CHAT__MIGRATE_ON_START", "no"),
+        ]));
+        assert_eq!(plans.len(), 2);
+        assert_eq!(
+            (&plans[0].migrate[..], &plans[0].check[..]),
+            (&[Context::Identity][..], &[][..])
+        );
+        assert_eq!(
+            (&plans[1].migrate[..], &plans[1].check[..]),
+            (&[][..], &[Context::Chat][..])
+        );
+    }
+}
