@@ -58,8 +58,14 @@ macro_rules! migration {
     };
 }
 
-const IDENTITY: &[Migration] = &[migration!("identity", 202611210001, "accounts")];
-const CHAT: &[Migration] = &[migration!("chat", 202611210001, "conversations")];
+const IDENTITY: &[Migration] = &[
+    migration!("identity", 202611210001, "accounts"),
+    migration!("identity", 202611210002, "idempotency"),
+];
+const CHAT: &[Migration] = &[
+    migration!("chat", 202611210001, "conversations"),
+    migration!("chat", 202611210002, "idempotency"),
+];
 
 impl Context {
     /// Every context, in the order in which they are set up.
@@ -135,7 +141,12 @@ mod tests {
     #[test]
     fn versions_rise() {
         for context in Context::ALL {
-            assert!(context.migrations().windows(2).all(|pair| pair[0].version < pair[1].version));
+            assert!(
+                context
+                    .migrations()
+                    .windows(2)
+                    .all(|pair| pair[0].version < pair[1].version)
+            );
         }
     }
 }

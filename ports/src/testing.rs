@@ -26,8 +26,8 @@ use crate::inbound::{ContextState, Failure, Page, PageRequest, Readiness};
 use crate::outbound::chat::{ChatUnit, MessageFilter, Messages, Order, SessionFilter, Sessions};
 use crate::outbound::identity::{IdentityUnit, Invitations, Logins, Users};
 use crate::outbound::{
-    Access, AccessClaims, Clock, HashingError, IdGenerator, PasswordHasher, Place, StorageError, Store, TokenError,
-    TokenIssuer, TokenVerifier, UnitOfWork,
+    Access, AccessClaims, Claim, Clock, HashingError, IdGenerator, IdempotencyKeys, PasswordHasher, Place, RequestKey,
+    StorageError, Store, StoredAnswer, TokenError, TokenIssuer, TokenVerifier, UnitOfWork,
 };
 
 mock! {
@@ -89,6 +89,16 @@ mock! {
         async fn insert(&mut self, invitation: &Invitation) -> Result<(), StorageError>;
         async fn find(&mut self, id: InvitationId) -> Result<Option<Invitation>, StorageError>;
         async fn consume(&mut self, id: InvitationId, user_id: OwnerId, now: Instant) -> Result<bool, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`IdempotencyKeys`].
+    pub IdempotencyKeys {}
+    #[async_trait]
+    impl IdempotencyKeys for IdempotencyKeys {
+        async fn claim(&mut self, owner_id: OwnerId, request: &RequestKey, now: Instant, expired: Instant) -> Result<Claim, StorageError>;
+        async fn keep(&mut self, owner_id: OwnerId, key: &str, answer: &StoredAnswer, expired: Instant) -> Result<(), StorageError>;
     }
 }
 
@@ -200,6 +210,8 @@ pub struct ChatMocks {
     pub sessions: MockSessions,
     /// Messages.
     pub messages: MockMessages,
+    /// Answers of repeatable requests.
+    pub idempotency: MockIdempotencyKeys,
 }
 
 /// The repositories of an identity unit.
@@ -211,6 +223,8 @@ pub struct IdentityMocks {
     pub logins: MockLogins,
     /// Invitations.
     pub invitations: MockInvitations,
+    /// Answers of repeatable requests.
+    pub idempotency: MockIdempotencyKeys,
 }
 
 impl<R> ScriptedUnit<R> {
@@ -252,6 +266,10 @@ impl ChatUnit for ScriptedUnit<ChatMocks> {
     fn messages(&mut self) -> &mut dyn Messages {
         &mut self.mocks.messages
     }
+
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
+        &mut self.mocks.idempotency
+    }
 }
 
 impl IdentityUnit for ScriptedUnit<IdentityMocks> {
@@ -265,6 +283,10 @@ impl IdentityUnit for ScriptedUnit<IdentityMocks> {
 
     fn invitations(&mut self) -> &mut dyn Invitations {
         &mut self.mocks.invitations
+    }
+
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
+        &mut self.mocks.idempotency
     }
 }
 

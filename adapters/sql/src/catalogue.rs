@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::{Dialect, chat, identity};
+use crate::{Dialect, chat, idempotency, identity};
 
 /// One SQL statement of Larder. Its text stands once, for both dialects, with marks for what differs:
 ///
@@ -43,7 +43,7 @@ pub(crate) struct Fragment {
 
 /// Every statement, for the test that prepares each of them against the migrated schema.
 pub fn statements() -> impl Iterator<Item = &'static Statement> {
-    [identity::statements(), chat::statements()]
+    [identity::statements(), chat::statements(), idempotency::statements()]
         .into_iter()
         .flat_map(|aggregates| aggregates.iter().copied().flatten().copied())
 }

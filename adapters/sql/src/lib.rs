@@ -13,6 +13,7 @@ mod catalogue;
 mod chat;
 mod driver;
 mod failure;
+mod idempotency;
 mod identity;
 mod row;
 mod rules;

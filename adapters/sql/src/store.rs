@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use larder_migrations::Context;
 use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{Access, Probe, StorageError, Store};
@@ -33,23 +34,28 @@ impl<P: Pool> SqlStore<P> {
     }
 
     /// Opens a unit of work.
-    pub async fn unit(&self, access: Access) -> Result<Box<Unit<P::Connection>>, StorageError> {
+    pub async fn unit(&self, context: Context, access: Access) -> Result<Box<Unit<P::Connection>>, StorageError> {
         let connection = self.pool.acquire(access).await?;
-        Ok(Box::new(Unit::new(connection, Arc::clone(&self.catalogue), access)))
+        Ok(Box::new(Unit::new(
+            connection,
+            Arc::clone(&self.catalogue),
+            context,
+            access,
+        )))
     }
 }
 
 #[async_trait]
 impl<P: Pool> Store<dyn IdentityUnit> for SqlStore<P> {
     async fn begin(&self, access: Access) -> Result<Box<dyn IdentityUnit>, StorageError> {
-        Ok(self.unit(access).await?)
+        Ok(self.unit(Context::Identity, access).await?)
     }
 }
 
 #[async_trait]
 impl<P: Pool> Store<dyn ChatUnit> for SqlStore<P> {
     async fn begin(&self, access: Access) -> Result<Box<dyn ChatUnit>, StorageError> {
-        Ok(self.unit(access).await?)
+        Ok(self.unit(Context::Chat, access).await?)
     }
 }
 

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use larder_migrations::Context;
 use larder_ports::outbound::{Access, StorageError, UnitOfWork};
 
 use crate::{Catalogue, Connection, Effect, FailureKind, Statement, Value};
@@ -17,6 +18,7 @@ pub struct Unit<C: Connection> {
     /// Present until the unit ends.
     connection: Option<C>,
     catalogue: Arc<Catalogue>,
+    context: Context,
     access: Access,
     /// Whether BEGIN was sent.
     is_open: bool,
@@ -39,10 +41,11 @@ enum Latch {
 
 impl<C: Connection> Unit<C> {
     /// A unit on a connection on which nothing is open.
-    pub fn new(connection: C, catalogue: Arc<Catalogue>, access: Access) -> Self {
+    pub fn new(connection: C, catalogue: Arc<Catalogue>, context: Context, access: Access) -> Self {
         Self {
             connection: Some(connection),
             catalogue,
+            context,
             access,
             is_open: false,
             latch: Latch::Clear,
@@ -97,6 +100,11 @@ impl<C: Connection> Unit<C> {
     /// Runs a statement and tells whether it answered a row, which the writing ones do for each row they changed.
     pub async fn execute(&mut self, statement: &'static Statement, values: &[Value<'_>]) -> Result<bool, StorageError> {
         Ok(!self.fetch(statement, values).await?.is_empty())
+    }
+
+    /// The context whose store this unit works on.
+    pub(crate) fn context(&self) -> Context {
+        self.context
     }
 
     /// Takes the connection out for the last time.

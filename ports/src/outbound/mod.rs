@@ -5,11 +5,13 @@ pub mod identity;
 
 mod ambient;
 mod error;
+mod idempotency;
 mod security;
 mod unit_of_work;
 
 pub use ambient::{Clock, IdGenerator};
 pub use error::{BoxError, Outage, Rule, StorageError};
+pub use idempotency::{Claim, IdempotencyKeys, RequestKey, StoredAnswer};
 pub use security::{
     AccessClaims, HashingError, PasswordHasher, Seal, SecretSource, TokenError, TokenIssuer, TokenVerifier,
 };

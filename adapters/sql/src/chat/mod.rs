@@ -3,6 +3,7 @@
 mod message;
 mod session;
 
+use larder_ports::outbound::IdempotencyKeys;
 use larder_ports::outbound::chat::{ChatUnit, Messages, Sessions};
 
 use crate::catalogue::Fragment;
@@ -14,6 +15,10 @@ impl<C: Connection> ChatUnit for Unit<C> {
     }
 
     fn messages(&mut self) -> &mut dyn Messages {
+        self
+    }
+
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
         self
     }
 }

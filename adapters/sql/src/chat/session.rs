@@ -215,7 +215,9 @@ impl<C: Connection> Sessions for Unit<C> {
             session.version.into(),
         ];
         let updated = self.fetch_optional(&UPDATE, &values).await?;
-        let Some(tags) = updated.map(|row| read_kept_tags(&row)).transpose()? else { return Ok(false) };
+        let Some(tags) = updated.map(|row| read_kept_tags(&row)).transpose()? else {
+            return Ok(false);
+        };
         if tags != session.tags {
             self.execute(&DELETE_TAGS, &[session.owner_id.into(), session.id.into()])
                 .await?;

@@ -4,6 +4,7 @@ mod invitation;
 mod login;
 mod user;
 
+use larder_ports::outbound::IdempotencyKeys;
 use larder_ports::outbound::identity::{IdentityUnit, Invitations, Logins, Users};
 
 use crate::catalogue::Fragment;
@@ -19,6 +20,10 @@ impl<C: Connection> IdentityUnit for Unit<C> {
     }
 
     fn invitations(&mut self) -> &mut dyn Invitations {
+        self
+    }
+
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
         self
     }
 }

@@ -8,7 +8,7 @@ pub use invitation::Invitations;
 pub use login::Logins;
 pub use user::Users;
 
-use super::UnitOfWork;
+use super::{IdempotencyKeys, UnitOfWork};
 
 /// A unit of work on the store of accounts.
 pub trait IdentityUnit: UnitOfWork {
@@ -18,4 +18,6 @@ pub trait IdentityUnit: UnitOfWork {
     fn logins(&mut self) -> &mut dyn Logins;
     /// Permissions to sign up.
     fn invitations(&mut self) -> &mut dyn Invitations;
+    /// The answers of repeatable requests.
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
 }
