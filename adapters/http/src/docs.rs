@@ -1,0 +1,126 @@
+//! The OpenAPI document, and a page that shows it without fetching anything from elsewhere.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::OnceLock;
+
+use poem::endpoint::BoxEndpoint;
+use poem::http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use poem::http::{HeaderMap, Method, StatusCode};
+use poem::{Body, IntoResponse, Response, ResponseParts};
+use poem_openapi::registry::{MetaApi, MetaResponses, Registry};
+use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService};
+
+use crate::Operations;
+
+const ABOUT: &str = "One self-hostable data backend for personal-AI products, on the storage you choose.
+
+Send the `access_token` of a sign-up or login as `Authorization: Bearer <token>`. Whoever the token belongs to owns what is read \
+and written; somebody else's resource is answered like a missing one.
+
+Every failure is a problem document (RFC 9457); programs should look at its `code`, which is one of a closed list. Every answer \
+carries `X-Request-Id`, taken from the request when it is 1 to 128 characters out of letters, digits, `.`, `_` and `-`.
+
+Instants are RFC 3339 with an offset; answers have UTC with six decimals. Unknown fields of a body are refused. A resource's \
+`version` is its `ETag`: send it as `If-Match` to change only what you have read, or as `If-None-Match` to be answered 304 while \
+nothing changed. Lists have pages: send `next_cursor` as `cursor` for the next one.";
+
+/// Stands for an API where only its description is needed.
+struct Described<T>(PhantomData<T>);
+
+impl<T: OpenApi> OpenApi for Described<T> {
+    fn meta() -> Vec<MetaApi> {
+        T::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+}
+
+/// An API with what the document says about it as a whole.
+pub(crate) fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
+    OpenApiService::new(api, "Larder", env!("CARGO_PKG_VERSION"))
+        .description(ABOUT)
+        .license(LicenseObject::new("Apache-2.0").url("https://www.apache.org/licenses/LICENSE-2.0"))
+        .server("/")
+}
+
+fn description() -> OpenApiService<Described<Operations>, ()> {
+    service(Described(PhantomData))
+}
+
+/// The OpenAPI document of the service: indented JSON, the same for the same build, without a line end.
+pub fn openapi_document() -> String {
+    description().spec()
+}
+
+/// Text that never changes while the process runs.
+struct Text {
+    content_type: &'static str,
+    policy: Option<&'static str>,
+    text: &'static str,
+}
+
+impl IntoResponse for Text {
+    fn into_response(self) -> Response {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(self.text.len()));
+        if let Some(policy) = self.policy {
+            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        }
+        let parts = ResponseParts {
+            status: StatusCode::OK,
+            version: Default::default(),
+            headers,
+            extensions: Default::default(),
+        };
+        Response::from_parts(parts, Body::from(self.text))
+    }
+}
+
+impl ApiResponse for Text {
+    fn meta() -> MetaResponses {
+        MetaResponses { responses: vec![] }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+/// Lets the page run its own scripts and ask this service, and fetch nothing from anywhere else.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+    img-src 'self' data:; font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Made when somebody first asks: most processes are never asked, and the page is large.
+fn once(cell: &'static OnceLock<String>, make: impl FnOnce() -> String) -> &'static str {
+    cell.get_or_init(make)
+}
+
+/// The documentation. Not part of the document itself.
+pub(crate) struct DocsApi;
+
+#[OpenApi]
+impl DocsApi {
+    #[oai(path = "/openapi.json", method = "get", hidden)]
+    async fn document(&self) -> Text {
+        static DOCUMENT: OnceLock<String> = OnceLock::new();
+        Text {
+            content_type: "application/json",
+            policy: None,
+            text: once(&DOCUMENT, openapi_document),
+        }
+    }
+
+    #[oai(path = "/docs", method = "get", hidden)]
+    async fn page(&self) -> Text {
+        static PAGE: OnceLock<String> = OnceLock::new();
+        Text {
+            content_type: "text/html; charset=utf-8",
+            policy: Some(PAGE_POLICY),
+            text: once(&PAGE, || description().swagger_ui_html()),
+        }
+    }
+}
