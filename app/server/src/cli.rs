@@ -11,17 +11,29 @@ use crate::config::{Config, Flag, Inputs};
 use crate::exit::{Exit, Status};
 use crate::{log, migrate, serve, user};
 
-/// Conversations of your AI products, kept on your own machine.
-///
-/// Without any configuration Larder serves on 127.0.0.1:8080 and keeps everything in one SQLite file in the current folder.
+/// The command line of `larder`.
 #[derive(Debug, Parser)]
-#[command(name = "larder", version, after_help = EXAMPLES, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "larder",
+    version,
+    about = ABOUT,
+    long_about = None,
+    after_help = EXAMPLES,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     globals: Globals,
     #[command(subcommand)]
     command: Option<Command>,
 }
+
+const ABOUT: &str = "\
+The data of your AI products, kept on your own machine.
+
+Without any configuration Larder takes requests on 127.0.0.1:8080 and keeps everything in one SQLite
+file in the current folder.";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -45,6 +45,11 @@ impl Exit {
         Self::new(status, chain(error))
     }
 
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> Status {
+        self.status
+    }
+
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.status as u8)
     }
@@ -75,4 +80,21 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the store is away")]
+    struct Away(#[source] std::io::Error);
+
+    #[test]
+    fn causes_are_told_once() {
+        let error = Away(std::io::Error::other("connection refused"));
+        assert_eq!(chain(&error), "the store is away: connection refused");
+        let error = Away(std::io::Error::other("away"));
+        assert_eq!(chain(&error), "the store is away");
+    }
 }

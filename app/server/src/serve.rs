@@ -12,7 +12,7 @@ use poem::listener::TcpAcceptor;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::cli::say;
 use crate::config::Config;
@@ -28,6 +28,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How long a service that was asked to stop still takes connections, so that its readiness can be seen to end (`CF-54`).
 const FAREWELL: Duration = Duration::from_millis(200);
+
+/// Signals that come so soon after the first one are the same request to stop.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 /// Takes requests until the process is asked to stop. `program` is how it was started, for the commands that are shown.
 pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
@@ -111,7 +114,7 @@ async fn open_gate(store: &OpenStore, keepers: &mut JoinSet<()>) -> Result<bool,
             store.gate.open();
             Ok(true)
         }
-        Err(error) if error.is_outage() => {
+        Err(error) if error.is_outage_of(&store.plan.target) => {
             tracing::warn!(error = chain(&error), store = %store.plan.target, "a store is away; trying again");
             keepers.spawn(keep_trying(store.plan.clone(), store.gate.clone()));
             Ok(false)
@@ -131,7 +134,9 @@ async fn keep_trying(plan: Plan, gate: Gate) {
                 tracing::info!(store = %plan.target, "a store is ready");
                 return;
             }
-            Err(error) if error.is_outage() => tracing::debug!(error = chain(&error), "a store is still away"),
+            Err(error) if error.is_outage_of(&plan.target) => {
+                tracing::debug!(error = chain(&error), "a store is still away")
+            }
             Err(error @ SchemaError::Pending(_)) => tracing::error!(store = %plan.target, "{error}"),
             Err(error) => tracing::error!(error = chain(&error), store = %plan.target, "a store can't be used"),
         }
@@ -146,16 +151,20 @@ async fn any_users(store: Arc<dyn Store<dyn IdentityUnit>>) -> Result<bool, Stor
     Ok(any)
 }
 
-/// The first and the second request of the operating system to stop: SIGTERM or SIGINT.
+/// The first and the second request of the operating system to stop: SIGTERM or SIGINT. What follows within a second is taken for
+/// the same request, since many programs that run others send it to a process and to its group.
 fn signals() -> io::Result<(oneshot::Receiver<()>, oneshot::Receiver<()>)> {
     let mut signals = Signals::new()?;
     let (first, first_signal) = oneshot::channel();
     let (second, second_signal) = oneshot::channel();
     tokio::spawn(async move {
-        for told in [first, second] {
+        signals.next().await;
+        let asked_at = Instant::now();
+        let _ = first.send(());
+        while asked_at.elapsed() < SAME_REQUEST {
             signals.next().await;
-            let _ = told.send(());
         }
+        let _ = second.send(());
     });
     Ok((first_signal, second_signal))
 }
