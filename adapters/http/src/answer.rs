@@ -30,7 +30,7 @@ fn declared(
 
 fn etag_header() -> MetaHeader {
     header_of(
-        &ETAG,
+        "ETag",
         "The version of the resource, for If-Match and If-None-Match.",
         true,
     )
@@ -165,9 +165,9 @@ impl<T: Send> IntoResponse for Created<T> {
 impl<T: Serialize + Type> ApiResponse for Created<T> {
     fn meta() -> MetaResponses {
         let headers = vec![
-            header_of(&LOCATION, "The path of the new resource.", true),
+            header_of("Location", "The path of the new resource.", true),
             header_of(
-                &ETAG,
+                "ETag",
                 "The version of the new resource, where the body is that resource.",
                 false,
             ),
@@ -217,7 +217,7 @@ impl<T: Send> IntoResponse for Listed<T> {
 
 impl<T: Serialize + Type> ApiResponse for Listed<T> {
     fn meta() -> MetaResponses {
-        let link = header_of(&LINK, "`<...>; rel=\"next\"`, unless this is the last page.", false);
+        let link = header_of("Link", "`<...>; rel=\"next\"`, unless this is the last page.", false);
         let response = declared(StatusCode::OK, "One page.", Json::<T>::media_types(), vec![link]);
         MetaResponses {
             responses: vec![response],
@@ -265,7 +265,7 @@ impl<A: ApiResponse> ApiResponse for Secret<A> {
     fn meta() -> MetaResponses {
         let mut meta = A::meta();
         for response in &mut meta.responses {
-            response.headers.push(header_of(&CACHE_CONTROL, "`no-store`", true));
+            response.headers.push(header_of("Cache-Control", "`no-store`", true));
         }
         meta
     }

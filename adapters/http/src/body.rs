@@ -25,6 +25,8 @@ const LONGEST_KEY: usize = 100;
 
 /// What may be sent as a body.
 pub(crate) trait Payload: Type + DeserializeOwned + Send {
+    /// An example for the document, as JSON.
+    const EXAMPLE: &'static str;
     /// The accepted media types, the preferred one first.
     const MEDIA_TYPES: &'static [&'static str] = &[JSON];
 
@@ -49,6 +51,9 @@ impl<'a, T: Payload> ApiExtractor<'a> for Body<T> {
 
     fn register(registry: &mut Registry) {
         T::register(registry);
+        if let Some(schema) = registry.schemas.get_mut(T::name().as_ref()) {
+            schema.example = serde_json::from_str(T::EXAMPLE).ok();
+        }
     }
 
     fn request_meta() -> Option<MetaRequest> {

@@ -3,7 +3,7 @@
 use larder_domain::{Code as ViolationCode, Invalid, Violation};
 use larder_ports::outbound::BoxError;
 use poem::error::ResponseError;
-use poem::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use poem::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Response, ResponseParts};
 use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
@@ -404,11 +404,11 @@ impl<const ALSO: u16> ApiResponse for Refusal<ALSO> {
                     schema: ProblemDocument::schema_ref(),
                 }],
                 headers: match *status {
-                    StatusCode::UNAUTHORIZED => vec![header_of(&WWW_AUTHENTICATE, "Always `Bearer`.", true)],
-                    StatusCode::METHOD_NOT_ALLOWED => vec![header_of(&ALLOW, "The methods of the path.", true)],
+                    StatusCode::UNAUTHORIZED => vec![header_of("WWW-Authenticate", "Always `Bearer`.", true)],
+                    StatusCode::METHOD_NOT_ALLOWED => vec![header_of("Allow", "The methods of the path.", true)],
                     StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                         vec![header_of(
-                            &RETRY_AFTER,
+                            "Retry-After",
                             "Seconds after which the same request may be sent again.",
                             false,
                         )]
@@ -426,9 +426,9 @@ impl<const ALSO: u16> ApiResponse for Refusal<ALSO> {
 }
 
 /// The description of a header that is a string.
-pub(crate) fn header_of(name: &HeaderName, description: &str, required: bool) -> MetaHeader {
+pub(crate) fn header_of(name: &str, description: &str, required: bool) -> MetaHeader {
     MetaHeader {
-        name: name.as_str().to_owned(),
+        name: name.to_owned(),
         description: Some(description.to_owned()),
         required,
         deprecated: false,

@@ -338,6 +338,8 @@ struct NewMessageBody {
 }
 
 impl Payload for NewMessageBody {
+    const EXAMPLE: &'static str = r#"{"sender_role": "user", "text": "What should we see first?"}"#;
+
     fn is_read_only(pointer: &str) -> bool {
         const READ_ONLY: [&str; 7] = [
             "/position",
@@ -410,6 +412,14 @@ struct TurnBody {
 }
 
 impl Payload for TurnBody {
+    const EXAMPLE: &'static str = r#"{
+        "session": {"name": "A weekend in Lisbon"},
+        "messages": [
+            {"sender_role": "user", "text": "What should we see first?"},
+            {"sender_role": "assistant", "text": "The old town, early in the morning.", "model_name": "example-1"}
+        ]
+    }"#;
+
     fn is_read_only(pointer: &str) -> bool {
         if let Some(field) = pointer.strip_prefix("/session/") {
             return SessionFields::is_read_only(&format!("/{field}"));
@@ -492,6 +502,7 @@ impl MessageApi {
     async fn list(
         &self,
         caller: Caller,
+        /// The session.
         session_id: Path<Uuid>,
         /// From the first position, or from the last; `asc` unless sent.
         order: Query<Option<Word<Order>>>,
@@ -526,6 +537,7 @@ impl MessageApi {
     async fn append(
         &self,
         caller: Caller,
+        /// The session.
         session_id: Path<Uuid>,
         /// Whether the session's `last_update` moves.
         #[oai(default = "yes")]
@@ -563,6 +575,7 @@ impl MessageApi {
     async fn get(
         &self,
         caller: Caller,
+        /// The message.
         message_id: Path<Uuid>,
         /// The tag of the version that you have.
         #[oai(name = "If-None-Match")]

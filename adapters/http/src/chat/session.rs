@@ -163,6 +163,8 @@ pub(super) struct SessionFields {
 }
 
 impl Payload for SessionFields {
+    const EXAMPLE: &'static str = r#"{"name": "A weekend in Lisbon", "character_name": "guide", "tags": ["travel"]}"#;
+
     fn is_read_only(pointer: &str) -> bool {
         READ_ONLY.contains(&pointer) || pointer == "/last_update"
     }
@@ -245,6 +247,7 @@ struct SessionPatchBody {
 }
 
 impl Payload for SessionPatchBody {
+    const EXAMPLE: &'static str = r#"{"name": "Four days in Lisbon", "character_name": null}"#;
     const MEDIA_TYPES: &'static [&'static str] = &["application/merge-patch+json", "application/json"];
 
     fn is_read_only(pointer: &str) -> bool {
@@ -327,6 +330,7 @@ impl SessionApi {
     async fn get(
         &self,
         caller: Caller,
+        /// The session.
         session_id: Path<Uuid>,
         /// The tag of the version that you have.
         #[oai(name = "If-None-Match")]
@@ -344,6 +348,7 @@ impl SessionApi {
     async fn change(
         &self,
         caller: Caller,
+        /// The session.
         session_id: Path<Uuid>,
         /// Whether `last_update` becomes now, unless the patch sets it.
         #[oai(default)]
@@ -373,6 +378,7 @@ impl SessionApi {
     async fn delete(
         &self,
         caller: Caller,
+        /// The session.
         session_id: Path<Uuid>,
         /// Delete only this version; another one is 412.
         #[oai(name = "If-Match")]

@@ -41,7 +41,10 @@ struct SignUpBody {
     invitation: Optional<String>,
 }
 
-impl Payload for SignUpBody {}
+impl Payload for SignUpBody {
+    const EXAMPLE: &'static str =
+        r#"{"username": "ann", "password": "correct horse battery", "email": "ann@example.com"}"#;
+}
 
 impl From<SignUpBody> for SignUp {
     fn from(body: SignUpBody) -> Self {
@@ -65,7 +68,9 @@ struct LogInBody {
     password: String,
 }
 
-impl Payload for LogInBody {}
+impl Payload for LogInBody {
+    const EXAMPLE: &'static str = r#"{"login": "ann", "password": "correct horse battery"}"#;
+}
 
 impl From<LogInBody> for LogIn {
     fn from(body: LogInBody) -> Self {

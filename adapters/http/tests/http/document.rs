@@ -4,7 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use larder_http::openapi_document;
+use larder_ports::inbound::Failure;
+use larder_ports::inbound::chat::{AppendError, ChangeSessionError, CreateSessionError};
+use larder_ports::inbound::identity::{LogInError, SignUpError};
+use poem::http::Method;
 use serde_json::Value;
+
+use crate::support::Ports;
 
 const PUBLIC: [&str; 6] = [
     "/",
@@ -59,8 +65,11 @@ fn every_operation_has_a_name_a_summary_a_tag_and_described_parameters() {
         assert!(operation["summary"].is_string(), "{method} {path}");
         assert_eq!(operation["tags"].as_array().unwrap().len(), 1, "{method} {path}");
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
-            let is_described = parameter["description"].is_string() || parameter["in"] == "path";
-            assert!(is_described, "{method} {path}: {}", parameter["name"]);
+            assert!(
+                parameter["description"].is_string(),
+                "{method} {path}: {}",
+                parameter["name"]
+            );
         }
     }
     assert!(names.len() >= 16);
@@ -151,4 +160,51 @@ fn the_problem_codes_are_a_closed_list() {
     let distinct: BTreeSet<String> = codes.iter().map(Value::to_string).collect();
     assert_eq!(distinct.len(), codes.len());
     assert!(codes.contains(&"token_missing".into()) && codes.contains(&"deadline_exceeded".into()));
+}
+
+/// Every body that the document shows as an example gets as far as its use case.
+#[tokio::test]
+async fn every_example_is_accepted() {
+    let mut ports = Ports::new();
+    let contended = || Failure::Contended;
+    ports
+        .accounts
+        .expect_sign_up()
+        .returning(move |_, _| Err(SignUpError::Failure(contended())));
+    ports
+        .accounts
+        .expect_log_in()
+        .returning(move |_, _| Err(LogInError::Failure(contended())));
+    ports
+        .sessions
+        .expect_create()
+        .returning(move |_, _| Err(CreateSessionError::Failure(contended())));
+    ports
+        .sessions
+        .expect_change()
+        .returning(move |_, _| Err(ChangeSessionError::Failure(contended())));
+    ports
+        .messages
+        .expect_append()
+        .returning(move |_, _, _, _| Err(AppendError::Failure(contended())));
+    ports
+        .messages
+        .expect_take_turn()
+        .returning(move |_, _| Err(AppendError::Failure(contended())));
+    let app = ports.app();
+    let document = document();
+    for (path, method, operation) in operations() {
+        for (media_type, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+            let schema = content["schema"]["$ref"].as_str().unwrap().trim_start_matches('#');
+            let example = &document.pointer(schema).unwrap()["example"];
+            assert!(example.is_object(), "{method} {path} has no example");
+            let uri = path.replace("{session_id}", "00000000-0000-0000-0000-000000000051");
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let call = app
+                .call(method, &uri)
+                .header("content-type", media_type)
+                .body(example.to_string());
+            call.send().await.problem(503, "contended");
+        }
+    }
 }
