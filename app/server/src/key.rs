@@ -23,10 +23,10 @@ pub(crate) fn jwt_config(config: &Config) -> Result<JwtConfig, ConfigError> {
     }
     if config.environment.is_strict() {
         let text = format!(
-            "no signing key is configured, and in {} none is made up: set the variable {} (or {0}_FILE), for example to \
-             [{{ kid = \"2026-04\", secret = \"...\" }}] with at least 32 random bytes",
-            variable_of(JWT_KEYS),
-            config.environment.as_str(),
+            "no signing key is configured, and in {environment} none is made up: set the variable {variable} (or \
+             {variable}_FILE), for example to [{{ kid = \"2026-04\", secret = \"...\" }}] with at least 32 random bytes",
+            environment = config.environment.as_str(),
+            variable = variable_of(JWT_KEYS),
         );
         return Err(Problem::coded("jwt_key_missing", text).of(JWT_KEYS).into());
     }
@@ -218,10 +218,10 @@ mod tests {
             ]);
             let error = jwt_config(&config).unwrap_err().to_string();
             assert!(
-                error.contains("identity.jwt.keys") && error.contains("LARDER_IDENTITY__JWT__KEYS"),
+                error.contains("identity.jwt.keys") && error.contains("variable LARDER_IDENTITY__JWT__KEYS ("),
                 "{error}"
             );
-            assert!(error.contains(environment), "{error}");
+            assert!(error.contains(&format!("in {environment} none")), "{error}");
         }
     }
 }

@@ -182,10 +182,11 @@ fn is_secret(key: &str) -> bool {
 }
 
 fn read_http(reader: &mut Reader) -> Http {
-    let Bytes(body_limit) = reader.get_within("http.body_limit", Bytes(1 << 20), Bytes(1 << 10)..=Bytes(1 << 30));
     Http {
         listen: reader.get("http.listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
-        body_limit,
+        body_limit: reader
+            .get_within("http.body_limit", Bytes(1 << 20), Bytes(1 << 10)..=Bytes(1 << 30))
+            .0,
         request_deadline: reader.get_within(
             "http.request_deadline",
             Duration::from_secs(30),
@@ -213,10 +214,11 @@ fn read_identity(reader: &mut Reader) -> Identity {
         ("closed", SignUpMode::Closed),
     ];
     let cores = available_parallelism().map_or(1, usize::from);
+    let sign_up = reader.choose("identity.sign_up", SignUpMode::Invite, &modes);
     let allow_weak_hashes = reader.get("identity.allow_weak_hashes", false);
     let cheapest = if allow_weak_hashes { 4 } else { 10 };
     Identity {
-        sign_up: reader.choose("identity.sign_up", SignUpMode::Invite, &modes),
+        sign_up,
         access_ttl: reader.get_within("identity.access_ttl", 15 * MINUTE, MINUTE..=HOUR),
         refresh_max_ttl: reader.get_within("identity.refresh_max_ttl", 90 * DAY, HOUR..=3660 * DAY),
         principal_cache_ttl: reader.get_within(

@@ -123,7 +123,18 @@ impl Setting for Duration {
     }
 
     fn show(&self) -> toml::Value {
-        humantime::format_duration(*self).to_string().into()
+        const UNITS: [(u128, &str); 5] = [
+            (86_400_000_000_000, "d"),
+            (3_600_000_000_000, "h"),
+            (60_000_000_000, "m"),
+            (1_000_000_000, "s"),
+            (1_000_000, "ms"),
+        ];
+        let nanos = self.as_nanos();
+        match UNITS.iter().find(|(unit, _)| nanos > 0 && nanos.is_multiple_of(*unit)) {
+            Some((unit, name)) => format!("{}{name}", nanos / unit).into(),
+            None => humantime::format_duration(*self).to_string().into(),
+        }
     }
 }
 
@@ -232,14 +243,21 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_read_again() {
-        for seconds in [0, 1, 900, 5_400, 86_400 * 90] {
-            let duration = Duration::from_secs(seconds);
-            assert_eq!(
-                read::<Duration>(duration.show().as_str().unwrap()),
-                Some(duration),
-                "{seconds}"
-            );
+        for (millis, shown) in [
+            (0, "0s"),
+            (1, "1ms"),
+            (1_000, "1s"),
+            (1_500, "1500ms"),
+            (900_000, "15m"),
+            (5_400_000, "90m"),
+            (7_776_000_000, "90d"),
+        ] {
+            let duration = Duration::from_millis(millis);
+            assert_eq!(duration.show().as_str(), Some(shown));
+            assert_eq!(read(shown), Some(duration));
         }
+        let odd = Duration::from_nanos(1_000_001);
+        assert_eq!(read(odd.show().as_str().unwrap()), Some(odd));
         for bytes in [0, 1, 1024, 1500, 1 << 20, 3 << 20] {
             assert_eq!(
                 read::<Bytes>(Bytes(bytes).show().as_str().unwrap()),
