@@ -1,5 +1,6 @@
-use std::fs;
 use std::process::Command;
+use std::time::Duration;
+use std::{fs, thread};
 
 use larder_sql::{Catalogue, Dialect, statements};
 use serde_json::json;
@@ -50,6 +51,8 @@ impl<'a> Floor<'a> {
             .output()
             .expect("pgbench runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        // Its connections end a moment after it, and are counted wholly only then.
+        thread::sleep(Duration::from_millis(300));
         let cpu = self.service.server.cpu() - before;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         let per_second = printed

@@ -21,6 +21,7 @@ mod relay;
 mod report;
 mod service;
 
+use std::thread;
 use std::time::Duration;
 
 use floor::Floor;
@@ -90,5 +91,12 @@ fn main() {
             }
         }
     }
-    report.print();
+    let version = services[0]
+        .server
+        .program("psql", "postgres", &["-Atc", "SHOW server_version"]);
+    let cores = thread::available_parallelism().map_or(0, usize::from);
+    report.print(&format!(
+        "{cores} cores for client, service and database together; PostgreSQL {}, fsync on; medians of {ROUNDS} rounds of {MEASURED:?}.",
+        version.trim()
+    ));
 }

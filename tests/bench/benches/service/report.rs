@@ -52,8 +52,9 @@ impl Report {
     }
 
     /// Markdown, then one JSON object a line.
-    pub(crate) fn print(&self) {
+    pub(crate) fn print(&self, circumstances: &str) {
         let mut lines = Vec::new();
+        println!("{circumstances}\n");
         println!(
             "| operation | connections | adapter | requests/s | of pgbench | p50 ms | p99 ms | service CPU ms | database CPU ms | round trips |"
         );
