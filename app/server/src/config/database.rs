@@ -12,7 +12,7 @@ use super::Environment;
 use super::problem::Problem;
 use super::reader::{Found, Reader};
 use super::setting::Setting;
-use super::source::Level;
+use super::source::{Level, variable_of};
 use super::url::{self, Address, PostgresAddress};
 
 /// The section of the default store.
@@ -206,88 +206,101 @@ fn resolve_one(
 ) -> Option<Resolved> {
     // Who sets an address inherits no part of another one, so that a password never travels to another host.
     let section = own.filter(|own| own.has_address()).unwrap_or(default);
-    let url_wins = match (&section.url, &section.path) {
-        (Some(url), Some(path)) => url.origin.level >= path.origin.level,
-        (Some(_), None) => true,
-        (None, _) => false,
-    };
     let driver = own
-        .and_then(|own| own.driver.clone().map(|driver| (own, driver)))
-        .or_else(|| default.driver.clone().map(|driver| (default, driver)));
-    let address = if url_wins {
-        parse_url(reader, section)?
-    } else if let Some(path) = &section.path {
-        Address::Sqlite(path.value.clone())
-    } else {
-        match &driver {
-            Some((holder, driver)) if !driver.value.serves_sqlite() => {
-                let text = format!("this driver needs an address: set {}", section.key("url"));
-                let problem = Problem::coded("database_missing", text);
-                reader
-                    .problems
-                    .add(problem.of(holder.key("driver")).from(&driver.origin));
-                return None;
-            }
-            _ if environment.is_strict() => {
-                let text = format!(
-                    "no store is configured, and in {} none is made up: set {} (or the variable {}), or database.path for a \
-                     SQLite file",
-                    environment.as_str(),
-                    section.key("url"),
-                    super::source::variable_of(&section.key("url")),
-                );
-                let problem = Problem::coded("database_missing", text);
-                if !reader.problems.errors.contains(&problem) {
-                    reader.problems.add(problem);
-                }
-                return None;
-            }
-            _ => Address::Sqlite(data_dir.join(format!("larder-{}.db", environment.as_str()))),
-        }
+        .into_iter()
+        .chain([default])
+        .find_map(|holder| Some((holder, holder.driver.as_ref()?)));
+    let address = match configured_address(reader, section)? {
+        Some(address) => address,
+        None => made_up_address(reader, environment, data_dir, section, driver)?,
     };
-    // An inherited driver that is of another kind than a context's own address doesn't apply to it.
-    let driver = driver.filter(|(holder, driver)| {
-        let fits = match address {
-            Address::Postgres(_) => driver.value.serves_postgres(),
-            Address::Sqlite(_) => driver.value.serves_sqlite(),
-        };
-        fits || holder.name == section.name
-    });
-    let unsupported = driver.as_ref().is_some_and(|(_, driver)| match address {
-        Address::Postgres(_) => !driver.value.serves_postgres(),
-        Address::Sqlite(_) => !driver.value.serves_sqlite(),
-    });
-    if let (true, Some((holder, driver))) = (unsupported, &driver) {
-        let text = match address {
-            Address::Postgres(_) => "a PostgreSQL address takes pg-tokio or pg-sqlx",
-            Address::Sqlite(_) => "a SQLite file takes sqlite",
-        };
-        let problem = Problem::coded("driver_unsupported", text);
-        reader
-            .problems
-            .add(problem.of(holder.key("driver")).from(&driver.origin));
-        return None;
-    }
-    let driver = driver.map(|(_, driver)| driver.value);
+    let driver = fitting_driver(reader, &address, section, driver)?;
     match address {
         Address::Sqlite(path) => Some(sqlite(path, default, own)),
         Address::Postgres(address) => postgres(reader, environment, address, driver, section, default, own),
     }
 }
 
-fn parse_url(reader: &mut Reader, section: &Section) -> Option<Address> {
-    let url = section.url.as_ref()?;
-    match url::parse(url.value.expose_secret()) {
-        Ok(address) => Some(address),
-        Err(error) => {
-            let problem = Problem::coded(error.code, error.text);
-            let problem = problem.of(section.key("url")).from(&url.origin);
-            if !reader.problems.errors.contains(&problem) {
-                reader.problems.add(problem);
+/// The address that a section sets: of url and path the one of the higher level, then the url. The outer `None` is a bad one.
+fn configured_address(reader: &mut Reader, section: &Section) -> Option<Option<Address>> {
+    match (&section.url, &section.path) {
+        (Some(url), path) if path.as_ref().is_none_or(|path| url.origin.level >= path.origin.level) => {
+            match url::parse(url.value.expose_secret()) {
+                Ok(address) => Some(Some(address)),
+                Err(error) => {
+                    let problem = Problem::coded(error.code, error.text);
+                    reader.problems.add(problem.of(section.key("url")).from(&url.origin));
+                    None
+                }
             }
-            None
         }
+        (_, path) => Some(path.as_ref().map(|path| Address::Sqlite(path.value.clone()))),
     }
+}
+
+/// A file in the data folder, where that is allowed (`CF-11`).
+fn made_up_address(
+    reader: &mut Reader,
+    environment: Environment,
+    data_dir: &Path,
+    section: &Section,
+    driver: Option<(&Section, &Found<Driver>)>,
+) -> Option<Address> {
+    let url = section.key("url");
+    if let Some((holder, driver)) = driver
+        && !driver.value.serves_sqlite()
+    {
+        let problem = Problem::coded("database_missing", format!("this driver needs an address: set {url}"));
+        reader
+            .problems
+            .add(problem.of(holder.key("driver")).from(&driver.origin));
+        return None;
+    }
+    if environment.is_strict() {
+        let text = format!(
+            "no store is configured, and in {} none is made up: set {url} (or the variable {}), or {} for a SQLite file",
+            environment.as_str(),
+            variable_of(&url),
+            section.key("path"),
+        );
+        reader.problems.add(Problem::coded("database_missing", text));
+        return None;
+    }
+    Some(Address::Sqlite(
+        data_dir.join(format!("larder-{}.db", environment.as_str())),
+    ))
+}
+
+/// The configured driver, if it serves the address. An inherited one of another kind than a context's own address doesn't apply.
+/// The outer `None` is a bad one.
+fn fitting_driver(
+    reader: &mut Reader,
+    address: &Address,
+    section: &Section,
+    driver: Option<(&Section, &Found<Driver>)>,
+) -> Option<Option<Driver>> {
+    let Some((holder, driver)) = driver else {
+        return Some(None);
+    };
+    let (serves, text) = match address {
+        Address::Postgres(_) => (
+            driver.value.serves_postgres(),
+            "a PostgreSQL address takes pg-tokio or pg-sqlx",
+        ),
+        Address::Sqlite(_) => (driver.value.serves_sqlite(), "a SQLite file takes sqlite"),
+    };
+    if serves {
+        return Some(Some(driver.value));
+    }
+    let is_inherited = holder.name == DEFAULT && section.name != DEFAULT;
+    if is_inherited {
+        return Some(None);
+    }
+    let problem = Problem::coded("driver_unsupported", text);
+    reader
+        .problems
+        .add(problem.of(holder.key("driver")).from(&driver.origin));
+    None
 }
 
 fn pool(default: &Section, own: Option<&Section>, of_url: Option<Duration>) -> PoolOptions {

@@ -67,8 +67,11 @@ pub(crate) struct Problems {
 }
 
 impl Problems {
+    /// Notes a problem, once: several contexts may share what is wrong.
     pub(crate) fn add(&mut self, problem: Problem) {
-        self.errors.push(problem);
+        if !self.errors.contains(&problem) {
+            self.errors.push(problem);
+        }
     }
 
     pub(crate) fn warn(&mut self, text: impl Into<String>) {
