@@ -1,6 +1,6 @@
 //! The HTTP adapter: REST as one OpenAPI contract, health, and the documentation, over the inbound ports.
 //!
-//! A request passes [`middleware`], is routed, its caller is judged ([`identity`]), its path, query and body are read (`values`,
+//! A request passes `middleware`, is routed, its caller is judged (`identity`), its path, query and body are read (`values`,
 //! `body`), one use case is asked, and the answer is written (`answer`) or becomes a problem document (`failure`, `problem`).
 //!
 //! To add an operation: a method with `#[oai]` in the file of its aggregate, under the context's folder; a new code goes to

@@ -68,6 +68,7 @@ codes! {
     Stale "stale" PRECONDITION_FAILED "Stale" "The resource is not the version that If-Match names. Read it again."
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "Body too large" "The body is larger than this service takes."
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type" "Send JSON with the header Content-Type: application/json."
+    KeyReused "key_reused" UNPROCESSABLE_ENTITY "Key reused" "You have used this Idempotency-Key for another request."
     Invalid "invalid" UNPROCESSABLE_ENTITY "Invalid" "A value breaks a rule; see errors."
     EmptyMessage "empty_message" UNPROCESSABLE_ENTITY "Empty message" "A complete message needs content; see errors."
     EmptyQuery "empty_query" UNPROCESSABLE_ENTITY "Empty query" "A search needs at least one letter or number; see errors."

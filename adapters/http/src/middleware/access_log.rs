@@ -27,7 +27,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for AccessLog<E> {
         let path = &path[..path.floor_char_boundary(LONGEST_PATH)];
         let length = response.headers().get(CONTENT_LENGTH);
         let bytes: u64 = length.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
-        let duration_ms = started.elapsed().as_secs_f64() * 1_000.0;
+        let duration_ms = started.elapsed().as_micros() as f64 / 1_000.0;
         let request_id = id.as_str();
         let method = method.as_str();
         // The level is part of an event's static description, hence one call each.

@@ -1,5 +1,12 @@
 //! The HTTP adapter over mocked inbound ports.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking too"
+)]
+
 mod account;
 mod document;
 mod framework;
