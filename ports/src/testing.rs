@@ -22,7 +22,7 @@ use crate::inbound::chat::{
 use crate::inbound::identity::{
     AccountUseCases, Authentication, AuthenticationError, ClientInfo, LogIn, LogInError, SignUp, SignUpError, SignedIn,
 };
-use crate::inbound::{ContextState, Failure, Page, PageRequest, Readiness};
+use crate::inbound::{ContextState, Done, Failure, Once, Page, PageRequest, Readiness};
 use crate::outbound::chat::{ChatUnit, MessageFilter, Messages, Order, SessionFilter, Sessions};
 use crate::outbound::identity::{IdentityUnit, Invitations, Logins, Users};
 use crate::outbound::{
@@ -135,6 +135,7 @@ mock! {
     #[async_trait]
     impl SessionUseCases for SessionUseCases {
         async fn create(&self, owner_id: OwnerId, draft: SessionDraft) -> Result<Session, CreateSessionError>;
+        async fn create_once(&self, owner_id: OwnerId, draft: SessionDraft, once: Once<Session>) -> Result<Done<Session>, CreateSessionError>;
         async fn list(&self, owner_id: OwnerId, filter: SessionFilter, page: PageRequest) -> Result<Page<Session>, ListError>;
         async fn get(&self, owner_id: OwnerId, id: SessionId) -> Result<Session, NotFoundError>;
         async fn change(&self, owner_id: OwnerId, change: ChangeSession) -> Result<Session, ChangeSessionError>;
@@ -149,6 +150,8 @@ mock! {
     impl MessageUseCases for MessageUseCases {
         async fn append(&self, owner_id: OwnerId, session_id: SessionId, draft: MessageDraft, touch: bool) -> Result<MessageView, AppendError>;
         async fn take_turn(&self, owner_id: OwnerId, turn: Turn) -> Result<TurnTaken, AppendError>;
+        async fn take_turn_once(&self, owner_id: OwnerId, turn: Turn, once: Once<TurnTaken>) -> Result<Done<TurnTaken>, AppendError>;
+        async fn append_once(&self, owner_id: OwnerId, session_id: SessionId, draft: MessageDraft, touch: bool, once: Once<MessageView>) -> Result<Done<MessageView>, AppendError>;
         async fn get(&self, owner_id: OwnerId, id: MessageId) -> Result<MessageView, NotFoundError>;
         async fn list(&self, owner_id: OwnerId, request: ListMessages) -> Result<Page<MessageView>, ListMessagesError>;
     }

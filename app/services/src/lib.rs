@@ -13,6 +13,7 @@ pub mod readiness;
 pub mod retry;
 
 mod cursor;
+mod idempotency;
 
 #[cfg(test)]
 mod testing;

@@ -5,9 +5,11 @@ pub mod chat;
 pub mod identity;
 
 mod error;
+mod idempotency;
 mod page;
 
 pub use error::Failure;
+pub use idempotency::{Answering, Done, KeyReused, Once};
 pub use page::{BadCursor, Page, PageRequest};
 
 use async_trait::async_trait;

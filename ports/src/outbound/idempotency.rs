@@ -13,7 +13,7 @@ pub struct RequestKey {
 }
 
 /// An answer that is kept, so that a repeated request gets it again.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StoredAnswer {
     /// A success status, such as 201.
     pub status: i64,

@@ -10,11 +10,12 @@ use larder_ports::inbound::chat::{
     AppendError, ListMessages, ListMessagesError, MessageUseCases, MessageView, NotFoundError, Turn, TurnTaken,
     TurnTarget,
 };
-use larder_ports::inbound::{Failure, Page};
+use larder_ports::inbound::{Done, Failure, Once, Page};
 use larder_ports::outbound::chat::{ChatUnit, MessageFilter, Order};
-use larder_ports::outbound::{Access, Clock, IdGenerator, Rule, Seal, StorageError, Store};
+use larder_ports::outbound::{Access, Clock, IdGenerator, Rule, Seal, StorageError, Store, StoredAnswer};
 
 use crate::cursor::Paging;
+use crate::idempotency::{claim, keep, made_now};
 use crate::retry::{RetryPolicy, Unfinished, refuse, retrying, undo};
 
 /// How conversations are kept.
@@ -91,10 +92,18 @@ impl ChatMessages {
     ///
     /// The append comes first: it locks the session's row, so the patch is judged on a session that nobody else can change, and
     /// two turns into one session wait for each other instead of being run again.
-    async fn write(&self, plan: Plan) -> Result<TurnTaken, AppendError> {
+    async fn write(&self, plan: Plan, once: Option<&Once<TurnTaken>>) -> Result<Done<TurnTaken>, AppendError> {
         let owner_id = plan.owner_id;
-        let session = retrying(&self.retry, "append messages", || async {
+        retrying(&self.retry, "append messages", || async {
             let mut unit = self.store.begin(Access::Write).await?;
+            match claim(unit.idempotency(), owner_id, once, plan.now).await? {
+                Some(Err(reused)) => return refuse(unit, reused.into()).await,
+                Some(Ok(answer)) => {
+                    undo(unit).await;
+                    return Ok(Done::Before(answer));
+                }
+                None => {}
+            }
             if let Some(session) = &plan.new_session {
                 match unit.sessions().insert(session).await {
                     Err(StorageError::Broken(Rule::SessionIdTaken)) => {
@@ -133,46 +142,22 @@ impl ChatMessages {
                     changed
                 }
             };
+            let taken = plan.taken(session);
+            keep(unit.idempotency(), owner_id, once, &taken, plan.now).await?;
             unit.commit().await?;
-            Ok(session)
+            Ok(Done::Now(taken))
         })
-        .await?;
-        let before = session.last_position - plan.messages.len() as i64;
-        let messages = plan
-            .messages
-            .into_iter()
-            .map(|message| {
-                let position = before + message.position;
-                view(Message { position, ..message }, plan.now)
-            })
-            .collect();
-        Ok(TurnTaken { session, messages })
+        .await
     }
-}
 
-/// What a turn writes, made before a unit is open.
-struct Plan {
-    owner_id: OwnerId,
-    session_id: SessionId,
-    /// The session, when the turn makes it.
-    new_session: Option<Session>,
-    /// What changes on a session that exists.
-    patch: SessionPatch,
-    /// At least one; `position` is the place in the turn.
-    messages: Vec<Message>,
-    touch: bool,
-    now: Instant,
-}
-
-#[async_trait]
-impl MessageUseCases for ChatMessages {
-    async fn append(
+    async fn append_one(
         &self,
         owner_id: OwnerId,
         session_id: SessionId,
         draft: MessageDraft,
         touch: bool,
-    ) -> Result<MessageView, AppendError> {
+        once: Option<&Once<TurnTaken>>,
+    ) -> Result<Done<TurnTaken>, AppendError> {
         let now = self.clock.now();
         let message = self
             .message(draft, owner_id, session_id, 1, now, "")
@@ -186,14 +171,15 @@ impl MessageUseCases for ChatMessages {
             touch,
             now,
         };
-        let mut taken = self.write(plan).await?;
-        taken
-            .messages
-            .pop()
-            .ok_or_else(|| Failure::Internal("a message that was appended is not there".into()).into())
+        self.write(plan, once).await
     }
 
-    async fn take_turn(&self, owner_id: OwnerId, turn: Turn) -> Result<TurnTaken, AppendError> {
+    async fn take(
+        &self,
+        owner_id: OwnerId,
+        turn: Turn,
+        once: Option<&Once<TurnTaken>>,
+    ) -> Result<Done<TurnTaken>, AppendError> {
         let now = self.clock.now();
         let mut violations = Violations::new();
         violations.keep(check_turn(&turn.messages).map_err(Violations::from));
@@ -221,7 +207,98 @@ impl MessageUseCases for ChatMessages {
             touch: turn.touch,
             now,
         })?;
-        self.write(plan).await
+        self.write(plan, once).await
+    }
+}
+
+/// The only message of a turn of one.
+fn only(mut taken: TurnTaken) -> Result<MessageView, AppendError> {
+    let gone = || Failure::Internal("a message that was appended is not there".into());
+    taken.messages.pop().ok_or_else(|| gone().into())
+}
+
+/// What a turn writes, made before a unit is open.
+struct Plan {
+    owner_id: OwnerId,
+    session_id: SessionId,
+    /// The session, when the turn makes it.
+    new_session: Option<Session>,
+    /// What changes on a session that exists.
+    patch: SessionPatch,
+    /// At least one; `position` is the place in the turn.
+    messages: Vec<Message>,
+    touch: bool,
+    now: Instant,
+}
+
+impl Plan {
+    /// What the turn left behind, once the store has answered with the session.
+    fn taken(&self, session: Session) -> TurnTaken {
+        let before = session.last_position - self.messages.len() as i64;
+        let place = |message: &Message| {
+            let position = before + message.position;
+            view(
+                Message {
+                    position,
+                    ..message.clone()
+                },
+                self.now,
+            )
+        };
+        TurnTaken {
+            messages: self.messages.iter().map(place).collect(),
+            session,
+        }
+    }
+}
+
+#[async_trait]
+impl MessageUseCases for ChatMessages {
+    async fn append(
+        &self,
+        owner_id: OwnerId,
+        session_id: SessionId,
+        draft: MessageDraft,
+        touch: bool,
+    ) -> Result<MessageView, AppendError> {
+        let done = self.append_one(owner_id, session_id, draft, touch, None).await?;
+        only(made_now::<_, AppendError>(done)?)
+    }
+
+    async fn append_once(
+        &self,
+        owner_id: OwnerId,
+        session_id: SessionId,
+        draft: MessageDraft,
+        touch: bool,
+        once: Once<MessageView>,
+    ) -> Result<Done<MessageView>, AppendError> {
+        // A turn of one always has its message, so the answer to it can be written.
+        let answer = once.answer;
+        let once = Once {
+            request: once.request,
+            answer: Arc::new(move |taken: &TurnTaken| match taken.messages.first() {
+                Some(message) => answer(message),
+                None => StoredAnswer::default(),
+            }),
+        };
+        match self.append_one(owner_id, session_id, draft, touch, Some(&once)).await? {
+            Done::Now(taken) => only(taken).map(Done::Now),
+            Done::Before(answer) => Ok(Done::Before(answer)),
+        }
+    }
+
+    async fn take_turn(&self, owner_id: OwnerId, turn: Turn) -> Result<TurnTaken, AppendError> {
+        made_now(self.take(owner_id, turn, None).await?)
+    }
+
+    async fn take_turn_once(
+        &self,
+        owner_id: OwnerId,
+        turn: Turn,
+        once: Once<TurnTaken>,
+    ) -> Result<Done<TurnTaken>, AppendError> {
+        self.take(owner_id, turn, Some(&once)).await
     }
 
     async fn get(&self, owner_id: OwnerId, id: MessageId) -> Result<MessageView, NotFoundError> {

@@ -6,11 +6,12 @@ use larder_domain::{OwnerId, SessionId, Version};
 use larder_ports::inbound::chat::{
     ChangeSession, ChangeSessionError, CreateSessionError, ListError, NotFoundError, SessionUseCases,
 };
-use larder_ports::inbound::{Page, PageRequest};
+use larder_ports::inbound::{Done, Once, Page, PageRequest};
 use larder_ports::outbound::chat::{ChatUnit, SessionFilter};
 use larder_ports::outbound::{Access, Clock, Deleted, IdGenerator, Place, Rule, Seal, StorageError, Store};
 
 use crate::cursor::Paging;
+use crate::idempotency::{claim, keep, made_now};
 use crate::retry::{RetryPolicy, Unfinished, refuse, retrying, undo};
 
 /// The use cases of conversations.
@@ -38,25 +39,54 @@ impl ChatSessions {
             retry: RetryPolicy::default(),
         }
     }
-}
 
-#[async_trait]
-impl SessionUseCases for ChatSessions {
-    async fn create(&self, owner_id: OwnerId, draft: SessionDraft) -> Result<Session, CreateSessionError> {
+    async fn make(
+        &self,
+        owner_id: OwnerId,
+        draft: SessionDraft,
+        once: Option<&Once<Session>>,
+    ) -> Result<Done<Session>, CreateSessionError> {
+        let now = self.clock.now();
         let id = draft.id.unwrap_or_else(|| SessionId(self.ids.next()));
-        let session = Session::create(draft, owner_id, id, self.clock.now(), "")?;
-        retrying(&self.retry, "create session", || async {
+        let session = Session::create(draft, owner_id, id, now, "")?;
+        let before = retrying(&self.retry, "create session", || async {
             let mut unit = self.store.begin(Access::Write).await?;
+            match claim(unit.idempotency(), owner_id, once, now).await? {
+                Some(Err(reused)) => return refuse(unit, reused.into()).await,
+                Some(Ok(answer)) => {
+                    undo(unit).await;
+                    return Ok(Some(answer));
+                }
+                None => {}
+            }
             match unit.sessions().insert(&session).await {
                 Err(StorageError::Broken(Rule::SessionIdTaken)) => {
                     return refuse(unit, CreateSessionError::IdTaken).await;
                 }
                 inserted => inserted?,
             }
-            Ok(unit.commit().await?)
+            keep(unit.idempotency(), owner_id, once, &session, now).await?;
+            unit.commit().await?;
+            Ok(None)
         })
         .await?;
-        Ok(session)
+        Ok(before.map_or(Done::Now(session), Done::Before))
+    }
+}
+
+#[async_trait]
+impl SessionUseCases for ChatSessions {
+    async fn create(&self, owner_id: OwnerId, draft: SessionDraft) -> Result<Session, CreateSessionError> {
+        made_now(self.make(owner_id, draft, None).await?)
+    }
+
+    async fn create_once(
+        &self,
+        owner_id: OwnerId,
+        draft: SessionDraft,
+        once: Once<Session>,
+    ) -> Result<Done<Session>, CreateSessionError> {
+        self.make(owner_id, draft, Some(&once)).await
     }
 
     async fn list(

@@ -3,7 +3,7 @@ use larder_domain::chat::{Message, MessageDraft, MessageStatus, SenderRole, Sess
 use larder_domain::{Invalid, MessageId, OwnerId, SessionId};
 
 use super::NotFoundError;
-use crate::inbound::{BadCursor, Failure, Page, PageRequest};
+use crate::inbound::{BadCursor, Done, Failure, KeyReused, Once, Page, PageRequest};
 use crate::outbound::chat::Order;
 
 /// Messages. Somebody else's is answered like a missing one.
@@ -19,9 +19,27 @@ pub trait MessageUseCases: Send + Sync {
         touch: bool,
     ) -> Result<MessageView, AppendError>;
 
+    /// The same for a request that may be repeated.
+    async fn append_once(
+        &self,
+        owner_id: OwnerId,
+        session_id: SessionId,
+        draft: MessageDraft,
+        touch: bool,
+        once: Once<MessageView>,
+    ) -> Result<Done<MessageView>, AppendError>;
+
     /// Appends a turn in one commit, and makes its session where it names none (`CH-01` to `CH-07`). Pointers of violations start at
     /// the turn: `/messages/1/text`, `/session/name`.
     async fn take_turn(&self, owner_id: OwnerId, turn: Turn) -> Result<TurnTaken, AppendError>;
+
+    /// The same for a request that may be repeated (`CH-08`).
+    async fn take_turn_once(
+        &self,
+        owner_id: OwnerId,
+        turn: Turn,
+        once: Once<TurnTaken>,
+    ) -> Result<Done<TurnTaken>, AppendError>;
 
     /// A live message.
     async fn get(&self, owner_id: OwnerId, id: MessageId) -> Result<MessageView, NotFoundError>;
@@ -102,6 +120,9 @@ pub enum AppendError {
     /// The owner has one of the ids already.
     #[error("the id is taken")]
     IdTaken,
+    /// The idempotency key belongs to another request.
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
     /// Not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),

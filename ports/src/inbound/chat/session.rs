@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use larder_domain::chat::{Session, SessionDraft, SessionPatch};
 use larder_domain::{Invalid, OwnerId, SessionId, Version};
 
-use crate::inbound::{BadCursor, Failure, Page, PageRequest};
+use crate::inbound::{BadCursor, Done, Failure, KeyReused, Once, Page, PageRequest};
 use crate::outbound::chat::SessionFilter;
 
 /// Conversations. Somebody else's is answered like a missing one.
@@ -10,6 +10,14 @@ use crate::outbound::chat::SessionFilter;
 pub trait SessionUseCases: Send + Sync {
     /// Makes a session (`CH-06`, `CH-23`, `CH-25`, `CH-26`).
     async fn create(&self, owner_id: OwnerId, draft: SessionDraft) -> Result<Session, CreateSessionError>;
+
+    /// The same for a request that may be repeated.
+    async fn create_once(
+        &self,
+        owner_id: OwnerId,
+        draft: SessionDraft,
+        once: Once<Session>,
+    ) -> Result<Done<Session>, CreateSessionError>;
 
     /// A page of sessions, newest `last_update` first, then id (`CH-20`).
     async fn list(
@@ -56,6 +64,9 @@ pub enum CreateSessionError {
     /// The owner has the id already.
     #[error("the id is taken")]
     IdTaken,
+    /// The idempotency key belongs to another request.
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
     /// Not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
