@@ -5,7 +5,7 @@ use larder_ports::inbound::chat::{
     AppendError, ChangeSessionError, CreateSessionError, ListError, ListMessagesError, NotFoundError,
 };
 use larder_ports::inbound::identity::{AuthenticationError, LogInError, SignUpError};
-use larder_ports::inbound::{BadCursor, Failure};
+use larder_ports::inbound::{BadCursor, Failure, KeyReused};
 use larder_ports::outbound::Outage;
 use poem_openapi::error::{ParseParamError, ParsePathError};
 
@@ -35,6 +35,12 @@ impl From<Failure> for Problem {
 impl From<BadCursor> for Problem {
     fn from(_: BadCursor) -> Self {
         Self::new(Code::BadCursor)
+    }
+}
+
+impl From<KeyReused> for Problem {
+    fn from(_: KeyReused) -> Self {
+        Self::new(Code::KeyReused)
     }
 }
 
@@ -75,6 +81,7 @@ impl From<CreateSessionError> for Problem {
         match error {
             CreateSessionError::Invalid(invalid) => invalid.into(),
             CreateSessionError::IdTaken => Self::new(Code::IdTaken),
+            CreateSessionError::KeyReused(reused) => reused.into(),
             CreateSessionError::Failure(failure) => failure.into(),
         }
     }
@@ -115,6 +122,7 @@ impl From<AppendError> for Problem {
             AppendError::Invalid(invalid) => invalid.into(),
             AppendError::NotFound => Self::new(Code::NotFound),
             AppendError::IdTaken => Self::new(Code::IdTaken),
+            AppendError::KeyReused(reused) => reused.into(),
             AppendError::Failure(failure) => failure.into(),
         }
     }
@@ -216,6 +224,7 @@ mod tests {
         assert_eq!(code(LogInError::InvalidCredentials), Code::InvalidCredentials);
         assert_eq!(code(CreateSessionError::Invalid(invalid())), Code::Invalid);
         assert_eq!(code(CreateSessionError::IdTaken), Code::IdTaken);
+        assert_eq!(code(CreateSessionError::KeyReused(KeyReused)), Code::KeyReused);
         assert_eq!(code(ListError::BadCursor(BadCursor)), Code::BadCursor);
         assert_eq!(code(NotFoundError::NotFound), Code::NotFound);
         assert_eq!(code(ChangeSessionError::Invalid(invalid())), Code::Invalid);
@@ -224,6 +233,7 @@ mod tests {
         assert_eq!(code(AppendError::Invalid(invalid())), Code::Invalid);
         assert_eq!(code(AppendError::NotFound), Code::NotFound);
         assert_eq!(code(AppendError::IdTaken), Code::IdTaken);
+        assert_eq!(code(AppendError::KeyReused(KeyReused)), Code::KeyReused);
         assert_eq!(code(ListMessagesError::NotFound), Code::NotFound);
         assert_eq!(code(ListMessagesError::BadCursor(BadCursor)), Code::BadCursor);
     }
