@@ -1,5 +1,6 @@
 //! What operations answer when all went well: status, headers, and how both are declared in the document.
 
+use larder_ports::outbound::StoredAnswer;
 use poem::http::header::{CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LINK, LOCATION};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{IntoResponse, Response};
@@ -141,13 +142,43 @@ pub(crate) struct Created<T> {
     body: Json<T>,
     location: String,
     tag: Option<String>,
+    is_replayed: bool,
+}
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+impl<T> Created<T> {
+    /// The answer as it is kept for a repeated request.
+    pub(crate) fn keep(self) -> StoredAnswer {
+        StoredAnswer {
+            status: i64::from(StatusCode::CREATED.as_u16()),
+            location: Some(self.location),
+            etag: self.tag,
+            body: self.body.into_text(),
+        }
+    }
+
+    /// What an earlier request with the same key was answered.
+    pub(crate) fn replayed(body: String, location: String, tag: Option<String>) -> Self {
+        Self {
+            body: Json::kept(body),
+            location,
+            tag,
+            is_replayed: true,
+        }
+    }
 }
 
 impl<T: Serialize + Type> Created<T> {
     /// Shows what was made. It has a tag when `Location` is the address of just that.
     pub(crate) fn new<R: Into<T>>(made: R, location: String, tag: Option<String>) -> Result<Self, Problem> {
         let body = Json::of(&made.into())?;
-        Ok(Self { body, location, tag })
+        Ok(Self {
+            body,
+            location,
+            tag,
+            is_replayed: false,
+        })
     }
 }
 
@@ -157,6 +188,11 @@ impl<T: Send> IntoResponse for Created<T> {
         put(response.headers_mut(), LOCATION, self.location);
         if let Some(tag) = self.tag {
             put(response.headers_mut(), ETAG, tag);
+        }
+        if self.is_replayed {
+            response
+                .headers_mut()
+                .insert(REPLAYED, HeaderValue::from_static("true"));
         }
         response
     }
@@ -169,6 +205,11 @@ impl<T: Serialize + Type> ApiResponse for Created<T> {
             header_of(
                 "ETag",
                 "The version of the new resource, where the body is that resource.",
+                false,
+            ),
+            header_of(
+                REPLAYED.as_str(),
+                "`true` when an earlier request with the same `Idempotency-Key` was answered this.",
                 false,
             ),
         ];

@@ -73,11 +73,17 @@ impl<'a, T: Payload> ApiExtractor<'a> for Body<T> {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        Ok(Self(read(request, body).await?))
+        read(request, body).await.map_err(Into::into)
     }
 }
 
-async fn read<T: Payload>(request: &Request, body: &mut RequestBody) -> Result<T, Problem> {
+/// Reads the body of a request.
+pub(crate) async fn read<T: Payload>(request: &Request, body: &mut RequestBody) -> Result<Body<T>, Problem> {
+    parse(&text::<T>(request, body).await?).map(Body)
+}
+
+/// The text of the body of a request, of an accepted media type and within the limit.
+pub(crate) async fn text<T: Payload>(request: &Request, body: &mut RequestBody) -> Result<String, Problem> {
     let media_type = request.content_type().and_then(|value| value.split(';').next());
     let is_accepted = media_type.is_some_and(|sent| {
         T::MEDIA_TYPES
@@ -104,8 +110,7 @@ async fn read<T: Payload>(request: &Request, body: &mut RequestBody) -> Result<T
         ReadBodyError::Io(_) => Problem::new(Code::MalformedBody),
         error => Problem::internal(Box::new(error)),
     })?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Problem::new(Code::MalformedJson))?;
-    parse(text)
+    String::from_utf8(bytes.into()).map_err(|_| Problem::new(Code::MalformedJson))
 }
 
 /// Reads a JSON text strictly. The way to a refused value is only looked for when there is one.
@@ -271,6 +276,17 @@ impl<T: Serialize + Type> Json<T> {
 }
 
 impl<T> Json<T> {
+    /// A text that was written by [`Json::of`] before.
+    pub(crate) fn kept(text: String) -> Self {
+        let text = text.into_bytes();
+        Self { text, of: PhantomData }
+    }
+
+    /// The text, to be kept.
+    pub(crate) fn into_text(self) -> String {
+        String::from_utf8(self.text).unwrap_or_default()
+    }
+
     /// A response with this body. `Content-Length` is set here, so that HEAD tells it too and the log knows it.
     pub(crate) fn into_response(self, status: StatusCode) -> Response {
         let mut headers = HeaderMap::with_capacity(10);

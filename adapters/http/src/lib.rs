@@ -14,6 +14,7 @@ mod docs;
 mod etag;
 mod failure;
 mod health;
+mod idempotency;
 mod identity;
 mod middleware;
 mod page;

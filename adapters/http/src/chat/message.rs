@@ -5,6 +5,7 @@ use larder_domain::chat::{
     SenderRole, Usage,
 };
 use larder_domain::{MessageId, SessionId};
+use larder_ports::inbound::Done;
 use larder_ports::inbound::chat::{ListMessages, MessageUseCases, MessageView, Turn, TurnTaken, TurnTarget};
 use larder_ports::outbound::chat::Order;
 use poem::http::Uri;
@@ -17,8 +18,9 @@ use super::check_same;
 use super::session::{self, SessionBody, SessionFields};
 use crate::Tag;
 use crate::answer::{Created, Found, Listed};
-use crate::body::{Body, Payload};
+use crate::body::Payload;
 use crate::etag;
+use crate::idempotency::{self, Keyed};
 use crate::identity::Caller;
 use crate::page::{Limit, PageBody};
 use crate::problem::{Answer, CONFLICT, NOT_FOUND, Problem};
@@ -487,6 +489,15 @@ fn yes() -> bool {
     true
 }
 
+fn appended(view: &MessageView) -> Result<Created<MessageBody>, Problem> {
+    let location = format!("/api/v1/chat/messages/{}", view.message.id);
+    Created::new(view.clone(), location, Some(tag_of(view)))
+}
+
+fn taken(taken: &TurnTaken) -> Result<Created<TurnTakenBody>, Problem> {
+    Created::new(taken.clone(), session::location(taken.session.id), None)
+}
+
 /// Operations on messages.
 pub(crate) struct MessageApi(pub(crate) Arc<dyn MessageUseCases>);
 
@@ -542,17 +553,20 @@ impl MessageApi {
         /// Whether the session's `last_update` moves.
         #[oai(default = "yes")]
         touch: Query<bool>,
-        Body(body): Body<NewMessageBody>,
+        /// Makes the request safe to repeat for 24 hours.
+        #[oai(name = "Idempotency-Key")]
+        _key: Header<Option<String>>,
+        keyed: Keyed<NewMessageBody>,
     ) -> Answer<Created<MessageBody>, { NOT_FOUND | CONFLICT }> {
         let session_id = SessionId(session_id.0);
+        let (body, once) = keyed.once(appended);
         check_same(body.session_id.0, Some(session_id), || "/session_id".to_owned())?;
-        let view = self
-            .0
-            .append(caller.owner_id(), session_id, body.into(), touch.0)
-            .await?;
-        let location = format!("/api/v1/chat/messages/{}", view.message.id);
-        let tag = tag_of(&view);
-        Ok(Created::new(view, location, Some(tag))?)
+        let (owner_id, draft) = (caller.owner_id(), body.into());
+        let done = match once {
+            None => Done::Now(self.0.append(owner_id, session_id, draft, touch.0).await?),
+            Some(once) => self.0.append_once(owner_id, session_id, draft, touch.0, once).await?,
+        };
+        Ok(idempotency::answer(done, appended)?)
     }
 
     /// Take a turn
@@ -563,11 +577,18 @@ impl MessageApi {
     async fn take_turn(
         &self,
         caller: Caller,
-        Body(body): Body<TurnBody>,
+        /// Makes the request safe to repeat for 24 hours.
+        #[oai(name = "Idempotency-Key")]
+        _key: Header<Option<String>>,
+        keyed: Keyed<TurnBody>,
     ) -> Answer<Created<TurnTakenBody>, { NOT_FOUND | CONFLICT }> {
-        let taken = self.0.take_turn(caller.owner_id(), body.try_into()?).await?;
-        let location = session::location(taken.session.id);
-        Ok(Created::new(taken, location, None)?)
+        let (body, once) = keyed.once(taken);
+        let (owner_id, turn) = (caller.owner_id(), body.try_into()?);
+        let done = match once {
+            None => Done::Now(self.0.take_turn(owner_id, turn).await?),
+            Some(once) => self.0.take_turn_once(owner_id, turn, once).await?,
+        };
+        Ok(idempotency::answer(done, taken)?)
     }
 
     /// Read a message

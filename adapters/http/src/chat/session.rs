@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use larder_domain::chat::{Session, SessionDraft, SessionPatch, TaskPriority, TaskStatus};
 use larder_domain::{Patch, SessionId};
+use larder_ports::inbound::Done;
 use larder_ports::inbound::chat::{ChangeSession, SessionUseCases};
 use larder_ports::outbound::Deleted as Trashed;
 use larder_ports::outbound::chat::SessionFilter;
@@ -17,9 +18,10 @@ use crate::Tag;
 use crate::answer::{Changed, Created, Deleted, Found, Listed};
 use crate::body::{Body, Payload};
 use crate::etag;
+use crate::idempotency::{self, Keyed};
 use crate::identity::Caller;
 use crate::page::{Limit, PageBody};
-use crate::problem::{Answer, CONFLICT, NOT_FOUND, PRECONDITION_FAILED};
+use crate::problem::{Answer, CONFLICT, NOT_FOUND, PRECONDITION_FAILED, Problem};
 use crate::values::{Nullable, Timestamp, Vocabulary, Word, patch, vocabulary};
 
 vocabulary! {
@@ -276,6 +278,11 @@ impl From<SessionPatchBody> for SessionPatch {
     }
 }
 
+fn created(session: &Session) -> Result<Created<SessionBody>, Problem> {
+    let tag = etag::of(session.version);
+    Created::new(session.clone(), location(session.id), Some(tag))
+}
+
 /// The path of a session.
 pub(super) fn location(id: SessionId) -> String {
     format!("/api/v1/chat/sessions/{id}")
@@ -317,12 +324,17 @@ impl SessionApi {
     async fn create(
         &self,
         caller: Caller,
-        Body(fields): Body<SessionFields>,
+        /// Makes the request safe to repeat for 24 hours.
+        #[oai(name = "Idempotency-Key")]
+        _key: Header<Option<String>>,
+        keyed: Keyed<SessionFields>,
     ) -> Answer<Created<SessionBody>, CONFLICT> {
-        let session = self.0.create(caller.owner_id(), fields.into()).await?;
-        let tag = etag::of(session.version);
-        let location = location(session.id);
-        Ok(Created::new(session, location, Some(tag))?)
+        let (fields, once) = keyed.once(created);
+        let done = match once {
+            None => Done::Now(self.0.create(caller.owner_id(), fields.into()).await?),
+            Some(once) => self.0.create_once(caller.owner_id(), fields.into(), once).await?,
+        };
+        Ok(idempotency::answer(done, created)?)
     }
 
     /// Read a session
