@@ -32,6 +32,10 @@ ids! {
     LoginId,
     /// A single-use permission to sign up.
     InvitationId,
+    /// One token of a program.
+    ApiTokenId,
+    /// One request to erase an account.
+    ErasureId,
     /// One conversation.
     SessionId,
     /// One message of a conversation.

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -78,6 +79,22 @@ impl FreeJson {
         write_canonical(raw, usize::MAX, &mut text).ok().map(|()| Self(text))
     }
 
+    /// This object after a merge patch (RFC 7396): a member that is `null` goes, an object merges, anything else replaces.
+    /// `stored` is none where there was no object yet.
+    pub fn merge(stored: Option<&Self>, patch: &str, rule: JsonRule, pointer: &str) -> Result<Self, Violations> {
+        let patch = Self::parse(patch, rule, pointer)?;
+        let mut text = String::new();
+        let merged = write_merged(stored.map(Self::as_str), patch.as_str(), &mut text);
+        let refused = match merged {
+            Ok(()) if text.len() <= rule.max_bytes => return Ok(Self(text)),
+            Ok(()) => unfit(Code::TooLong, "would become too long"),
+            Err(unfit) => unfit,
+        };
+        let mut violations = Violations::new();
+        violations.add(pointer, refused.code, refused.message);
+        Err(violations)
+    }
+
     /// The canonical text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -144,6 +161,41 @@ fn write_canonical(raw: &str, depth_left: usize, out: &mut String) -> Result<(),
             Ok(())
         }
     }
+}
+
+/// Merges two canonical texts, of which `patch` is an object.
+fn write_merged(stored: Option<&str>, patch: &str, out: &mut String) -> Result<(), Unfit> {
+    let members = |text| {
+        let Members(members) = serde_json::from_str(text).map_err(malformed)?;
+        Ok(members.into_iter().map(|(key, value)| (key, value.get())).collect::<BTreeMap<_, _>>())
+    };
+    let mut merged = match stored {
+        Some(stored) if stored.starts_with('{') => members(stored)?,
+        _ => BTreeMap::new(),
+    };
+    let patch = members(patch)?;
+    for (key, value) in &patch {
+        if *value == "null" {
+            merged.remove(key);
+        } else {
+            merged.entry(key.clone()).or_insert("null");
+        }
+    }
+    out.push('{');
+    for (index, (key, stored)) in merged.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_text(key, out)?;
+        out.push(':');
+        match patch.get(key) {
+            None => out.push_str(stored),
+            Some(value) if value.starts_with('{') => write_merged(Some(stored), value, out)?,
+            Some(value) => out.push_str(value),
+        }
+    }
+    out.push('}');
+    Ok(())
 }
 
 fn write_text(text: &str, out: &mut String) -> Result<(), Unfit> {
@@ -248,6 +300,41 @@ mod tests {
         FreeJson::parse(raw, OBJECT, "/x")
             .map(|json| json.as_str().to_owned())
             .map_err(|violations| crate::Invalid::from(violations).violations()[0].code)
+    }
+
+    fn merged(stored: Option<&str>, patch: &str) -> String {
+        let stored = stored.map(|raw| FreeJson::parse(raw, OBJECT, "/x").unwrap());
+        FreeJson::merge(stored.as_ref(), patch, OBJECT, "/x").unwrap().as_str().to_owned()
+    }
+
+    #[test]
+    fn ch_10_an_object_merges_as_rfc_7396_says() {
+        for (stored, patch, result) in [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
+            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"a":1,"e":null}"#),
+            ("{}", r#"{"a":{"bb":{"c":null}}}"#, r#"{"a":{"bb":{}}}"#),
+        ] {
+            assert_eq!(merged(Some(stored), patch), result, "{stored} {patch}");
+        }
+        assert_eq!(merged(None, r#"{"b":1e2,"a":null}"#), r#"{"b":100}"#);
+    }
+
+    #[test]
+    fn ch_90_a_merged_object_keeps_the_limits() {
+        let half = format!(r#"{{"a":"{}"}}"#, "x".repeat(600));
+        let stored = FreeJson::parse(&half, OBJECT, "/x").unwrap();
+        assert!(FreeJson::merge(Some(&stored), &half, OBJECT, "/x").is_ok());
+        let other = half.replace('a', "b");
+        let refused = FreeJson::merge(Some(&stored), &other, OBJECT, "/x").unwrap_err();
+        assert_eq!(crate::Invalid::from(refused).violations()[0].code, Code::TooLong);
+        assert!(FreeJson::merge(Some(&stored), "[]", OBJECT, "/x").is_err());
     }
 
     #[test]

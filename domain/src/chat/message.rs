@@ -8,14 +8,17 @@ use crate::{
 
 /// Most messages of one turn (`CH-03`).
 pub const MAX_TURN: usize = 20;
-const MAX_ATTACHMENTS: usize = 50;
+/// Most attachments of one message (`CH-90`).
+pub(super) const MAX_ATTACHMENTS: usize = 50;
 const TEXT: TextRule = TextRule::maybe_empty(500_000);
-const OBJECT: JsonRule = JsonRule {
+/// The rule of a free object.
+pub(super) const OBJECT: JsonRule = JsonRule {
     shape: JsonShape::Object,
     max_bytes: 64 * 1024,
     max_depth: 32,
 };
-const CHARTS: JsonRule = JsonRule {
+/// The rule of chart data.
+pub(super) const CHARTS: JsonRule = JsonRule {
     shape: JsonShape::ObjectArray(100),
     max_bytes: 256 * 1024,
     max_depth: 32,
@@ -107,6 +110,8 @@ pub struct Message {
     pub status: MessageStatus,
     /// Set exactly while `partial`.
     pub lease_expires_at: Option<Instant>,
+    /// How long a chunk renews the lease: set by the client that made the message partial, else the configured time counts.
+    pub lease_seconds: Option<i64>,
     /// What it says.
     pub content: Content,
     /// At most 100 characters.
@@ -248,19 +253,18 @@ impl Message {
     /// Pointers of violations start with `prefix`. Until it is stored, `position` is the place in the turn.
     pub fn create(draft: MessageDraft, stamp: Stamp, prefix: &str) -> Result<Self, Violations> {
         let mut violations = Violations::under(prefix);
-        for (text, rule, pointer) in [
-            (&draft.text, TEXT, "/text"),
-            (&draft.reasoning, TEXT, "/reasoning"),
-            (&draft.sender_name, TextRule::up_to(255), "/sender_name"),
-            (&draft.character_name, TextRule::up_to(100), "/character_name"),
-            (&draft.responding_agent, TextRule::up_to(100), "/responding_agent"),
-            (&draft.model_name, TextRule::up_to(200), "/model_name"),
-            (&draft.tts_model_name, TextRule::up_to(200), "/tts_model_name"),
-        ] {
-            if let Some(text) = text {
-                check_text(text, rule, pointer, &mut violations);
-            }
-        }
+        check_texts(
+            [
+                draft.text.as_deref(),
+                draft.reasoning.as_deref(),
+                draft.sender_name.as_deref(),
+                draft.character_name.as_deref(),
+                draft.responding_agent.as_deref(),
+                draft.model_name.as_deref(),
+                draft.tts_model_name.as_deref(),
+            ],
+            &mut violations,
+        );
         let mut json = |raw: &Option<String>, rule, pointer: &str| {
             let raw = raw.as_deref()?;
             violations.keep(FreeJson::parse(raw, rule, &format!("{prefix}{pointer}")))
@@ -271,29 +275,9 @@ impl Message {
         let image_request = json(&draft.image_request, OBJECT, "/image_request");
         let agent_data = json(&draft.agent_data, OBJECT, "/agent_data");
         check_usage(draft.usage, &mut violations);
-        if let (Some(started), Some(finished)) = (draft.started_at, draft.finished_at)
-            && finished < started
-        {
-            violations.add("/finished_at", Code::OutOfRange, "must not be before started_at");
-        }
-        if draft.attachments.len() > MAX_ATTACHMENTS {
-            violations.add(
-                "/attachments",
-                Code::TooMany,
-                format!("must have at most {MAX_ATTACHMENTS} entries"),
-            );
-            return Err(violations);
-        }
-        let mut attachments: Vec<Attachment> = draft
-            .attachments
-            .into_iter()
-            .zip(stamp.attachment_ids)
-            .enumerate()
-            .filter_map(|(index, (draft, id))| {
-                violations.keep(Attachment::new(draft, id, &format!("{prefix}/attachments/{index}")))
-            })
-            .collect();
-        attachments.sort_by_key(|attachment| attachment.kind.as_str());
+        check_timers(draft.started_at, draft.finished_at, &mut violations);
+        let attachments = make_attachments(draft.attachments, stamp.attachment_ids, prefix);
+        let attachments = violations.keep(attachments).unwrap_or_default();
         let status = draft.status.unwrap_or(MessageStatus::Complete);
         let lease_expires_at = check_lease(
             status,
@@ -308,12 +292,8 @@ impl Message {
             attachments,
             chart_data,
         };
-        if violations.is_empty() && status == MessageStatus::Complete && !has_content(&content, agent_data.as_ref()) {
-            violations.add(
-                "",
-                Code::EmptyMessage,
-                "needs a text, a reasoning, an attachment, chart data or agent data",
-            );
+        if violations.is_empty() {
+            check_content(status, &content, agent_data.as_ref(), &mut violations);
         }
         if !violations.is_empty() {
             return Err(violations);
@@ -327,6 +307,7 @@ impl Message {
             sender_name: draft.sender_name,
             status,
             lease_expires_at,
+            lease_seconds: draft.lease_seconds.filter(|_| status == MessageStatus::Partial),
             content,
             character_name: draft.character_name,
             responding_agent: draft.responding_agent,
@@ -383,6 +364,82 @@ pub fn check_turn(drafts: &[MessageDraft]) -> Result<(), Invalid> {
     violations.finish(())
 }
 
+/// Checks the texts of a message: text, reasoning, and the names of sender, character, agent and models.
+pub(super) fn check_texts(texts: [Option<&str>; 7], violations: &mut Violations) {
+    const RULES: [(TextRule, &str); 7] = [
+        (TEXT, "/text"),
+        (TEXT, "/reasoning"),
+        (TextRule::up_to(255), "/sender_name"),
+        (TextRule::up_to(100), "/character_name"),
+        (TextRule::up_to(100), "/responding_agent"),
+        (TextRule::up_to(200), "/model_name"),
+        (TextRule::up_to(200), "/tts_model_name"),
+    ];
+    for (text, (rule, pointer)) in texts.into_iter().zip(RULES) {
+        if let Some(text) = text {
+            check_text(text, rule, pointer, violations);
+        }
+    }
+}
+
+/// Makes the attachments of a message, files before images. `ids` has one id for each draft.
+pub(super) fn make_attachments(
+    drafts: Vec<AttachmentDraft>,
+    ids: Vec<AttachmentId>,
+    prefix: &str,
+) -> Result<Vec<Attachment>, Violations> {
+    let mut violations = Violations::under(prefix);
+    if drafts.len() > MAX_ATTACHMENTS {
+        refuse_attachments(&mut violations);
+        return Err(violations);
+    }
+    let mut attachments: Vec<Attachment> = drafts
+        .into_iter()
+        .zip(ids)
+        .enumerate()
+        .filter_map(|(index, (draft, id))| {
+            violations.keep(Attachment::new(draft, id, &format!("{prefix}/attachments/{index}")))
+        })
+        .collect();
+    attachments.sort_by_key(|attachment| attachment.kind.as_str());
+    if violations.is_empty() {
+        Ok(attachments)
+    } else {
+        Err(violations)
+    }
+}
+
+/// Notes that there are more than [`MAX_ATTACHMENTS`].
+pub(super) fn refuse_attachments(violations: &mut Violations) {
+    let message = format!("must have at most {MAX_ATTACHMENTS} entries");
+    violations.add("/attachments", Code::TooMany, message);
+}
+
+/// An answer does not end before it begins.
+pub(super) fn check_timers(started: Option<Instant>, finished: Option<Instant>, violations: &mut Violations) {
+    if let (Some(started), Some(finished)) = (started, finished)
+        && finished < started
+    {
+        violations.add("/finished_at", Code::OutOfRange, "must not be before started_at");
+    }
+}
+
+/// A complete message has content (`CH-04`).
+pub(super) fn check_content(
+    status: MessageStatus,
+    content: &Content,
+    agent_data: Option<&FreeJson>,
+    violations: &mut Violations,
+) {
+    if status == MessageStatus::Complete && !has_content(content, agent_data) {
+        violations.add(
+            "",
+            Code::EmptyMessage,
+            "needs a text, a reasoning, an attachment, chart data or agent data",
+        );
+    }
+}
+
 fn has_content(content: &Content, agent_data: Option<&FreeJson>) -> bool {
     let says = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
     let holds = |json: Option<&FreeJson>| json.is_some_and(|json| !json.is_empty());
@@ -393,7 +450,8 @@ fn has_content(content: &Content, agent_data: Option<&FreeJson>) -> bool {
         || holds(agent_data)
 }
 
-fn check_usage(usage: Usage, violations: &mut Violations) {
+/// Counts are never negative.
+pub(super) fn check_usage(usage: Usage, violations: &mut Violations) {
     for (tokens, pointer) in [
         (usage.input_tokens, "/usage/input_tokens"),
         (usage.output_tokens, "/usage/output_tokens"),

@@ -1,5 +1,5 @@
-use super::Role;
-use crate::{LoginId, OwnerId};
+use super::{Role, Scopes};
+use crate::{ApiTokenId, LoginId, OwnerId};
 
 /// The verified caller of one request. Owner, roles and names come from the stored account, never from a token's claims
 /// (`ID-23`).
@@ -22,4 +22,6 @@ pub struct Principal {
 pub enum PrincipalKind {
     /// An access token of a local login.
     Login(LoginId),
+    /// An API token, which may do what its scopes say (`ID-61`).
+    ApiToken(ApiTokenId, Scopes),
 }

@@ -17,7 +17,7 @@ const TABLE: &str = "chat_messages";
 
 /// The columns that [`read`] reads, of a row called `m`.
 pub(crate) const COLUMNS: &str = "m.id, m.session_id, m.position, m.sender_role, m.sender_name, m.status, \
-    m.lease_expires_at, m.text, m.reasoning, {attachments}, CAST(m.chart_data AS text), m.character_name, \
+    m.lease_expires_at, m.lease_seconds, m.text, m.reasoning, {attachments}, CAST(m.chart_data AS text), m.character_name, \
     m.responding_agent, m.model_name, CAST(m.model_settings AS text), m.tts_model_name, CAST(m.image_settings AS text), \
     CAST(m.image_request AS text), CAST(m.agent_data AS text), m.usage_input_tokens, m.usage_output_tokens, \
     m.usage_cached_tokens, m.usage_reasoning_tokens, m.is_tts, m.is_gps_location, m.show_transcribe_button, m.favourite, \
@@ -25,8 +25,8 @@ pub(crate) const COLUMNS: &str = "m.id, m.session_id, m.position, m.sender_role,
 
 /// The columns that an append fills, in the order of its SELECT.
 pub(crate) const FIELDS: &str = "owner_id, session_id, created_at, updated_at, id, position, sender_role, sender_name, \
-    status, lease_expires_at, text, reasoning, chart_data, character_name, responding_agent, model_name, model_settings, \
-    tts_model_name, image_settings, image_request, agent_data, usage_input_tokens, usage_output_tokens, \
+    status, lease_expires_at, lease_seconds, text, reasoning, chart_data, character_name, responding_agent, model_name, \
+    model_settings, tts_model_name, image_settings, image_request, agent_data, usage_input_tokens, usage_output_tokens, \
     usage_cached_tokens, usage_reasoning_tokens, is_tts, is_gps_location, show_transcribe_button, favourite, test_mode, \
     started_at, finished_at";
 
@@ -55,13 +55,13 @@ static APPEND: Statement = Statement {
            ), m AS ( \
              INSERT INTO {s}chat_messages ({message_fields}) \
              SELECT $1, $2, $5, $5, x.id, s.last_position - $3 + x.position, x.sender_role, x.sender_name, x.status, \
-               x.lease_expires_at, x.text, x.reasoning, x.chart_data::jsonb, x.character_name, x.responding_agent, \
+               x.lease_expires_at, x.lease_seconds, x.text, x.reasoning, x.chart_data::jsonb, x.character_name, x.responding_agent, \
                x.model_name, x.model_settings::jsonb, x.tts_model_name, x.image_settings::jsonb, x.image_request::jsonb, \
                x.agent_data::jsonb, x.usage_input_tokens, x.usage_output_tokens, x.usage_cached_tokens, \
                x.usage_reasoning_tokens, x.is_tts, x.is_gps_location, x.show_transcribe_button, x.favourite, x.test_mode, \
                x.started_at, x.finished_at \
              FROM s CROSS JOIN json_to_recordset($6::json) AS x(id uuid, position bigint, sender_role text, \
-               sender_name text, status text, lease_expires_at timestamptz, text text, reasoning text, chart_data text, \
+               sender_name text, status text, lease_expires_at timestamptz, lease_seconds bigint, text text, reasoning text, chart_data text, \
                character_name text, responding_agent text, model_name text, model_settings text, tts_model_name text, \
                image_settings text, image_request text, agent_data text, usage_input_tokens bigint, \
                usage_output_tokens bigint, usage_cached_tokens bigint, usage_reasoning_tokens bigint, is_tts boolean, \
@@ -91,7 +91,8 @@ static APPEND_MESSAGES: Statement = Statement {
     effect: Effect::Writes,
     text: "INSERT INTO {s}chat_messages ({message_fields}) \
            SELECT $1, $2, $3, $3, unhex(x.value ->> 'id'), $4 + (x.value ->> 'position'), x.value ->> 'sender_role', \
-             x.value ->> 'sender_name', x.value ->> 'status', x.value ->> 'lease_expires_at', x.value ->> 'text', \
+             x.value ->> 'sender_name', x.value ->> 'status', x.value ->> 'lease_expires_at', \
+             x.value ->> 'lease_seconds', x.value ->> 'text', \
              x.value ->> 'reasoning', x.value ->> 'chart_data', x.value ->> 'character_name', \
              x.value ->> 'responding_agent', x.value ->> 'model_name', x.value ->> 'model_settings', \
              x.value ->> 'tts_model_name', x.value ->> 'image_settings', x.value ->> 'image_request', \
@@ -268,6 +269,7 @@ struct MessageRow<'a> {
     sender_name: Option<&'a str>,
     status: &'static str,
     lease_expires_at: Option<JsonInstant>,
+    lease_seconds: Option<i64>,
     text: Option<&'a str>,
     reasoning: Option<&'a str>,
     chart_data: Option<&'a str>,
@@ -329,6 +331,7 @@ fn message_row(message: &Message, dialect: Dialect) -> MessageRow<'_> {
         sender_name: message.sender_name.as_deref(),
         status: message.status.as_str(),
         lease_expires_at: message.lease_expires_at.map(instant),
+        lease_seconds: message.lease_seconds,
         text: message.content.text.as_deref(),
         reasoning: message.content.reasoning.as_deref(),
         chart_data: message.content.chart_data.as_ref().map(|json| json.as_str()),
@@ -395,6 +398,7 @@ fn read<R: Row>(row: &R, owner_id: OwnerId) -> Result<Message, StorageError> {
         sender_name: row.text("sender_name")?,
         status: row.word("status", MessageStatus::from_word)?,
         lease_expires_at: row.instant("lease_expires_at")?,
+        lease_seconds: row.int("lease_seconds")?,
         content: Content {
             text: row.text("text")?,
             reasoning: row.text("reasoning")?,
