@@ -46,3 +46,4 @@ mod life;
 mod log;
 mod outage;
 mod ownership;
+mod repetition;
