@@ -30,6 +30,8 @@ ids! {
     OwnerId,
     /// One signed-in device.
     LoginId,
+    /// One link in the chain of refresh tokens of a login.
+    RefreshTokenId,
     /// A single-use permission to sign up.
     InvitationId,
     /// One token of a program.
@@ -44,4 +46,8 @@ ids! {
     AttachmentId,
     /// Several agents in one conversation.
     GroupId,
+    /// A saved template.
+    PromptId,
+    /// The digest of a session.
+    SummaryId,
 }

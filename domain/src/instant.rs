@@ -25,6 +25,8 @@ impl Instant {
     pub const EPOCH: Self = Self(0);
     const FIRST: i64 = -62_135_596_800_000_000;
     const LAST: i64 = 253_402_300_799_999_999;
+    /// The first instant of the year 1.
+    pub const MIN: Self = Self(Self::FIRST);
     /// The last instant of the year 9999.
     pub const MAX: Self = Self(Self::LAST);
 

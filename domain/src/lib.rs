@@ -17,7 +17,10 @@ mod text;
 mod violation;
 
 pub use fold::{case_fold, fold};
-pub use id::{ApiTokenId, AttachmentId, ErasureId, GroupId, InvitationId, LoginId, MessageId, OwnerId, SessionId};
+pub use id::{
+    ApiTokenId, AttachmentId, ErasureId, GroupId, InvitationId, LoginId, MessageId, OwnerId, PromptId, RefreshTokenId,
+    SessionId, SummaryId,
+};
 pub use instant::{Instant, InvalidInstant};
 pub use json::{FreeJson, JsonRule, JsonShape};
 pub use patch::Patch;

@@ -2,14 +2,18 @@
 
 mod attachment;
 mod message;
+mod prompt;
 mod session;
+mod summary;
 mod tag;
 
 pub use attachment::{Attachment, AttachmentDraft, AttachmentKind, Location};
 pub use message::{
     Content, MAX_TURN, Message, MessageDraft, MessageFlags, MessageStatus, SenderRole, Stamp, Usage, check_turn,
 };
+pub use prompt::{MAX_PROMPTS, Prompt, PromptDraft, PromptPatch};
 pub use session::{Session, SessionDraft, SessionPatch, Task, TaskPriority, TaskStatus};
+pub use summary::{MAX_SUMMARY_ENTRIES, Summary, SummaryDraft, SummaryState};
 pub use tag::{MAX_TAGS, Tag};
 
 /// An enumeration that is stored and sent as a short lower-case word.
