@@ -7,6 +7,7 @@
 pub mod chat;
 pub mod identity;
 
+mod day;
 mod fold;
 mod id;
 mod instant;
@@ -16,6 +17,7 @@ pub mod search;
 mod text;
 mod violation;
 
+pub use day::Day;
 pub use fold::{case_fold, fold};
 pub use id::{
     ApiTokenId, AttachmentId, ErasureId, GroupId, InvitationId, LoginId, MessageId, OwnerId, PromptId, RefreshTokenId,

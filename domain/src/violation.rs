@@ -43,6 +43,8 @@ pub enum Code {
     PasswordTooLong,
     /// `ID-05`.
     PasswordWeak,
+    /// `ID-40`.
+    PasswordUnchanged,
 }
 
 impl Code {
@@ -69,6 +71,7 @@ impl Code {
             Self::PasswordTooShort => "password_too_short",
             Self::PasswordTooLong => "password_too_long",
             Self::PasswordWeak => "password_weak",
+            Self::PasswordUnchanged => "password_unchanged",
         }
     }
 
@@ -85,6 +88,7 @@ impl Code {
                 | Self::PasswordTooShort
                 | Self::PasswordTooLong
                 | Self::PasswordWeak
+                | Self::PasswordUnchanged
         )
     }
 }

@@ -79,6 +79,7 @@ codes! {
     PasswordTooShort "password_too_short" UNPROCESSABLE_ENTITY "Password too short" "The password has too few characters; see errors."
     PasswordTooLong "password_too_long" UNPROCESSABLE_ENTITY "Password too long" "The password has too many bytes; see errors."
     PasswordWeak "password_weak" UNPROCESSABLE_ENTITY "Password weak" "The password is too easily guessed; see errors."
+    PasswordUnchanged "password_unchanged" UNPROCESSABLE_ENTITY "Password unchanged" "The new password is the one that the account has; see errors."
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error" "This is a bug. The log has its cause under the request id."
     DatabaseUnavailable "database_unavailable" SERVICE_UNAVAILABLE "Database unavailable" "Nothing was written. Send the same request again later."
     PoolExhausted "pool_exhausted" SERVICE_UNAVAILABLE "Too busy" "Nothing was written. Send the same request again later."
@@ -103,6 +104,7 @@ impl From<ViolationCode> for Code {
             ViolationCode::PasswordTooShort => Self::PasswordTooShort,
             ViolationCode::PasswordTooLong => Self::PasswordTooLong,
             ViolationCode::PasswordWeak => Self::PasswordWeak,
+            ViolationCode::PasswordUnchanged => Self::PasswordUnchanged,
             ViolationCode::Required
             | ViolationCode::TooShort
             | ViolationCode::TooLong

@@ -3,15 +3,21 @@
 mod api_token;
 mod erasure;
 mod invitation;
+mod keyed_secret;
 mod login;
+mod login_throttle;
 mod password;
 mod principal;
+mod refresh_token;
 mod user;
 
 pub use api_token::{ApiToken, ApiTokenDraft, ApiTokenText, Scope, Scopes};
 pub use erasure::{ContextErasure, ErasedSubject, Erasure, ErasureState};
 pub use invitation::{Invitation, InvitationSecret, InvitationToken};
+pub use keyed_secret::KeyedSecret;
 pub use login::{Login, LoginMethod, RevokeReason};
+pub use login_throttle::LoginThrottle;
 pub use password::PasswordPolicy;
 pub use principal::{Principal, PrincipalKind};
-pub use user::{LoginName, Role, User, UserDraft, email_norm, username_norm};
+pub use refresh_token::{Presented, RefreshToken, Use};
+pub use user::{LoginName, Role, User, UserDraft, UserPatch, email_norm, username_norm};

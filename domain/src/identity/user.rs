@@ -1,7 +1,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use crate::chat::words;
-use crate::{Code, Instant, OwnerId, TextRule, Version, Violations, case_fold, check_text};
+use crate::{Code, Instant, Invalid, OwnerId, Patch, TextRule, Version, Violations, case_fold, check_text};
 
 words! {
     /// What an account may do beyond its own data.
@@ -86,7 +86,51 @@ impl UserDraft {
     }
 }
 
+/// What a person wants changed of the own account (`ID-41`).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct UserPatch {
+    /// The name that the person is shown under and logs in with.
+    pub username: Patch<String>,
+    /// `null` removes it.
+    pub email: Patch<String>,
+}
+
 impl User {
+    /// The account with a patch applied at `now`; equal to this one when nothing changes. Another email is an unverified one
+    /// (`ID-41`).
+    pub fn patched(&self, patch: UserPatch, now: Instant) -> Result<Self, Invalid> {
+        let mut violations = Violations::new();
+        let username = match patch.username {
+            Patch::Keep => self.username.clone(),
+            Patch::Set(username) => username,
+            Patch::Clear => {
+                violations.add("/username", Code::Required, "can't be removed");
+                self.username.clone()
+            }
+        };
+        let email = patch.email.apply(self.email.clone());
+        // What is kept was checked when it was set, perhaps by other rules.
+        let is_new = (username != self.username, email != self.email);
+        let mut user = self.clone();
+        if is_new.0 || is_new.1 {
+            let draft = UserDraft::new(username, email.filter(|_| is_new.1));
+            if let Some(draft) = violations.keep(draft) {
+                user.username = draft.username;
+                if is_new.1 {
+                    user.email = draft.email;
+                }
+            }
+        }
+        if user.email != self.email {
+            user.email_verified_at = None;
+        }
+        if user != *self {
+            user.updated_at = now;
+            user.version = self.version + 1;
+        }
+        violations.finish(user)
+    }
+
     /// The form of the username that is unique and looked up.
     pub fn username_norm(&self) -> String {
         username_norm(&self.username)
@@ -202,6 +246,66 @@ mod tests {
                 fits,
                 "{username} {email:?}"
             );
+        }
+    }
+
+    fn account() -> User {
+        let start = Instant::EPOCH;
+        User {
+            id: OwnerId(uuid::Uuid::nil()),
+            username: "ann".into(),
+            email: Some("ann@example.com".into()),
+            email_verified_at: Some(start),
+            password_hash: None,
+            password_changed_at: None,
+            roles: Vec::new(),
+            disabled_at: None,
+            last_login_at: None,
+            created_at: start,
+            updated_at: start,
+            version: 3,
+        }
+    }
+
+    #[test]
+    fn id_41_another_email_is_an_unverified_one() {
+        let later = Instant::EPOCH.plus(std::time::Duration::from_secs(1));
+        let set = |text: &str| Patch::Set(text.to_owned());
+        let patched = |username, email| account().patched(UserPatch { username, email }, later);
+
+        for (username, email) in [
+            (Patch::Keep, Patch::Keep),
+            (set("ann"), set("ann@example.com")),
+            (Patch::Keep, set(" ann@example.com ")),
+        ] {
+            assert_eq!(patched(username, email).unwrap(), account());
+        }
+        let renamed = patched(set("Ann.B"), Patch::Keep).unwrap();
+        assert_eq!((renamed.username.as_str(), renamed.version), ("Ann.B", 4));
+        assert_eq!(
+            (renamed.email_verified_at, renamed.updated_at),
+            (Some(Instant::EPOCH), later)
+        );
+        for (email, expected) in [(set("Ann@example.com"), Some("Ann@example.com")), (Patch::Clear, None)] {
+            let moved = patched(Patch::Keep, email).unwrap();
+            assert_eq!((moved.email.as_deref(), moved.email_verified_at), (expected, None));
+            assert_eq!(moved.version, 4);
+        }
+    }
+
+    #[test]
+    fn id_41_what_a_patch_may_not_say() {
+        let set = |text: &str| Patch::Set(text.to_owned());
+        for (username, email, expected) in [
+            (Patch::Clear, Patch::Keep, "/username"),
+            (set("a b"), Patch::Keep, "/username"),
+            (Patch::Keep, set("nobody"), "/email"),
+            (Patch::Keep, set(""), "/email"),
+        ] {
+            let refused = account()
+                .patched(UserPatch { username, email }, Instant::EPOCH)
+                .unwrap_err();
+            assert!(refused.violations().iter().all(|found| found.pointer == expected));
         }
     }
 
