@@ -167,7 +167,10 @@ fn write_canonical(raw: &str, depth_left: usize, out: &mut String) -> Result<(),
 fn write_merged(stored: Option<&str>, patch: &str, out: &mut String) -> Result<(), Unfit> {
     let members = |text| {
         let Members(members) = serde_json::from_str(text).map_err(malformed)?;
-        Ok(members.into_iter().map(|(key, value)| (key, value.get())).collect::<BTreeMap<_, _>>())
+        Ok(members
+            .into_iter()
+            .map(|(key, value)| (key, value.get()))
+            .collect::<BTreeMap<_, _>>())
     };
     let mut merged = match stored {
         Some(stored) if stored.starts_with('{') => members(stored)?,
@@ -304,7 +307,10 @@ mod tests {
 
     fn merged(stored: Option<&str>, patch: &str) -> String {
         let stored = stored.map(|raw| FreeJson::parse(raw, OBJECT, "/x").unwrap());
-        FreeJson::merge(stored.as_ref(), patch, OBJECT, "/x").unwrap().as_str().to_owned()
+        FreeJson::merge(stored.as_ref(), patch, OBJECT, "/x")
+            .unwrap()
+            .as_str()
+            .to_owned()
     }
 
     #[test]
@@ -316,7 +322,11 @@ mod tests {
             (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
             (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
             (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
-            (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
+            (
+                r#"{"a":{"b":"c"}}"#,
+                r#"{"a":{"b":"d","c":null}}"#,
+                r#"{"a":{"b":"d"}}"#,
+            ),
             (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
             (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"a":1,"e":null}"#),
             ("{}", r#"{"a":{"bb":{"c":null}}}"#, r#"{"a":{"bb":{}}}"#),

@@ -1,17 +1,26 @@
 //! Conversations: sessions, their messages, and the labels on them.
 
 mod attachment;
+mod favourite;
 mod message;
+mod message_edit;
 mod prompt;
+mod revision;
 mod session;
 mod summary;
 mod tag;
 
 pub use attachment::{Attachment, AttachmentDraft, AttachmentKind, Location};
+pub use favourite::{SessionHeader, markdown_head, markdown_of};
 pub use message::{
     Content, MAX_TURN, Message, MessageDraft, MessageFlags, MessageStatus, SenderRole, Stamp, Usage, check_turn,
 };
+pub use message_edit::{
+    Chunk, EditKind, EditRefused, Editor, Lengths, MAX_BATCH, MessageEdit, MessagePatch, UsagePatch, check_batch,
+    check_same_message,
+};
 pub use prompt::{MAX_PROMPTS, Prompt, PromptDraft, PromptPatch};
+pub use revision::Revision;
 pub use session::{Session, SessionDraft, SessionPatch, Task, TaskPriority, TaskStatus};
 pub use summary::{MAX_SUMMARY_ENTRIES, Summary, SummaryDraft, SummaryState};
 pub use tag::{MAX_TAGS, Tag};
