@@ -38,6 +38,8 @@ ids! {
     ApiTokenId,
     /// One request to erase an account.
     ErasureId,
+    /// A subject of an external issuer, as an account has it.
+    ExternalIdentityId,
     /// One conversation.
     SessionId,
     /// One message of a conversation.

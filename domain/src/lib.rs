@@ -20,8 +20,8 @@ mod violation;
 pub use day::Day;
 pub use fold::{case_fold, fold};
 pub use id::{
-    ApiTokenId, AttachmentId, ErasureId, GroupId, InvitationId, LoginId, MessageId, OwnerId, PromptId, RefreshTokenId,
-    SessionId, SummaryId,
+    ApiTokenId, AttachmentId, ErasureId, ExternalIdentityId, GroupId, InvitationId, LoginId, MessageId, OwnerId,
+    PromptId, RefreshTokenId, SessionId, SummaryId,
 };
 pub use instant::{Instant, InvalidInstant};
 pub use json::{FreeJson, JsonRule, JsonShape};

@@ -1,5 +1,5 @@
 use super::{Role, Scopes};
-use crate::{ApiTokenId, LoginId, OwnerId};
+use crate::{ApiTokenId, ExternalIdentityId, LoginId, OwnerId};
 
 /// The verified caller of one request. Owner, roles and names come from the stored account, never from a token's claims
 /// (`ID-23`).
@@ -24,4 +24,6 @@ pub enum PrincipalKind {
     Login(LoginId),
     /// An API token, which may do what its scopes say (`ID-61`).
     ApiToken(ApiTokenId, Scopes),
+    /// A token of an external issuer (`ID-53`).
+    External(ExternalIdentityId),
 }
