@@ -1,1 +1,34 @@
-//! larder-conformance
+//! The behaviour suite: what every storage adapter, and the use cases on top of it, must do.
+//!
+//! A case is an `async fn` that takes a [`Fixture`] and knows ports and domain only. It never learns on which adapter it runs, so
+//! no adapter can be treated differently, and none can be skipped. `tests/adapters.rs` expands [`for_every_case`] once per adapter,
+//! to one test per case: `sqlite::chat::session::ch_06_an_id_in_the_trash_is_taken`.
+//!
+//! A case is named after the rule that it holds: `ch_06` and `id_03` are rules of the specification of the context, `rule_2` is a
+//! commit rule of [`UnitOfWork`](larder_ports::outbound::UnitOfWork), `parity` is conventions §2.
+//!
+//! To add a case: write the function in the file of its aggregate, add its name to the list in `src/cases.rs`. A function that is
+//! not listed does not compile (`dead_code` is denied), nor does a name without a function.
+//!
+//! To add an adapter: a fixture in `tests/adapters.rs`.
+
+#![deny(dead_code, unused_imports)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a case that can't go on has failed"
+)]
+#![expect(missing_docs, reason = "the name of a case says what it holds")]
+
+mod cases;
+mod chat;
+mod fixture;
+mod identity;
+mod make;
+mod parity;
+mod schedule;
+mod unit_of_work;
+
+pub use cases::all;
+pub use fixture::{Application, Engine, Fixture, Settings, SignUpMode, Stores, UseCases};

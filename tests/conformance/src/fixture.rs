@@ -1,0 +1,291 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use larder_domain::chat::Session;
+use larder_domain::identity::{Invitation, InvitationSecret, InvitationToken, User};
+use larder_domain::{Instant, InvitationId, LoginId, MessageId, OwnerId, SessionId};
+use larder_ports::inbound::chat::{MessageUseCases, SessionUseCases};
+use larder_ports::inbound::identity::{AccountUseCases, Authentication};
+use larder_ports::outbound::chat::ChatUnit;
+use larder_ports::outbound::identity::IdentityUnit;
+use larder_ports::outbound::{Access, Clock, IdGenerator, StorageError, Store};
+use larder_ports::testing::{FixedClock, SequentialIds};
+use uuid::Uuid;
+
+/// The stores of the contexts, on one engine.
+#[derive(Clone)]
+pub struct Stores {
+    /// Accounts.
+    pub identity: Arc<dyn Store<dyn IdentityUnit>>,
+    /// Conversations.
+    pub chat: Arc<dyn Store<dyn ChatUnit>>,
+}
+
+/// The inbound ports, wired over a pair of stores.
+#[derive(Clone)]
+pub struct UseCases {
+    /// Accounts.
+    pub accounts: Arc<dyn AccountUseCases>,
+    /// Who is calling.
+    pub authentication: Arc<dyn Authentication>,
+    /// Conversations.
+    pub sessions: Arc<dyn SessionUseCases>,
+    /// Messages.
+    pub messages: Arc<dyn MessageUseCases>,
+}
+
+/// What a case may configure.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who may sign up.
+    pub sign_up: SignUpMode,
+    /// Logins of one user.
+    pub max_logins: u32,
+    /// How long an access token counts.
+    pub access_ttl: Duration,
+    /// How long a login counts.
+    pub login_ttl: Duration,
+    /// How old the state behind a token may be; zero is not at all.
+    pub principal_cache_ttl: Duration,
+    /// The lease of a partial message that asks for none.
+    pub partial_lease: Duration,
+}
+
+/// Who may sign up (`ID-02`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SignUpMode {
+    /// Everybody.
+    Open,
+    /// The invited.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            sign_up: SignUpMode::Open,
+            max_logins: 50,
+            access_ttl: Duration::from_secs(15 * 60),
+            login_ttl: Duration::from_secs(90 * 24 * 3_600),
+            principal_cache_ttl: Duration::ZERO,
+            partial_lease: Duration::from_secs(120),
+        }
+    }
+}
+
+/// The adapter under test: the only thing in which fixtures differ.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Kills whatever holds units open, at this very moment and without warning, and answers the stores as they are found
+    /// afterwards.
+    ///
+    /// A database server's connections are cut under their units, and the stores are the same as before: they must recover by
+    /// themselves. An embedded engine has no connection to lose but dies with its process: the stores are opened on what the files
+    /// held at this moment, while units of before live on beside them, in a world in which nothing happened.
+    async fn crash(&self) -> Stores;
+
+    /// How many units the pool of each store lets be open at once.
+    fn pool_size(&self) -> usize;
+}
+
+/// The application, the same on every engine.
+pub trait Application: Send + Sync {
+    /// Wires the use cases over a pair of stores.
+    fn wire(&self, stores: &Stores, clock: Arc<FixedClock>, ids: Arc<SequentialIds>, settings: &Settings) -> UseCases;
+
+    /// The hash under which an invitation's secret is stored.
+    fn digest(&self, secret: &InvitationSecret) -> [u8; 32];
+}
+
+/// Stores on a fresh, migrated database, and the use cases over them.
+#[derive(Clone)]
+pub struct Fixture {
+    /// The store of accounts.
+    pub identity: Arc<dyn Store<dyn IdentityUnit>>,
+    /// The store of conversations.
+    pub chat: Arc<dyn Store<dyn ChatUnit>>,
+    /// Accounts.
+    pub accounts: Arc<dyn AccountUseCases>,
+    /// Who is calling.
+    pub authentication: Arc<dyn Authentication>,
+    /// Conversations.
+    pub sessions: Arc<dyn SessionUseCases>,
+    /// Messages.
+    pub messages: Arc<dyn MessageUseCases>,
+    /// The time, as the use cases see it.
+    pub clock: Arc<FixedClock>,
+    ids: Arc<SequentialIds>,
+    engine: Arc<dyn Engine>,
+    application: Arc<dyn Application>,
+    settings: Settings,
+}
+
+impl Fixture {
+    /// A fixture with the default settings.
+    pub fn new(engine: Arc<dyn Engine>, application: Arc<dyn Application>, stores: Stores) -> Self {
+        let (clock, ids, settings) = (Arc::default(), Arc::default(), Settings::default());
+        let use_cases = application.wire(&stores, Arc::clone(&clock), Arc::clone(&ids), &settings);
+        Self {
+            identity: stores.identity,
+            chat: stores.chat,
+            accounts: use_cases.accounts,
+            authentication: use_cases.authentication,
+            sessions: use_cases.sessions,
+            messages: use_cases.messages,
+            clock,
+            ids,
+            engine,
+            application,
+            settings,
+        }
+    }
+
+    /// The same stores, clock and ids under other settings: another process of the same installation.
+    pub(crate) fn with(&self, settings: Settings) -> Self {
+        self.rewired(self.stores(), settings)
+    }
+
+    /// See [`Engine::crash`]. Every connection that died in a pool may fail one more unit.
+    pub(crate) async fn crash(&self) -> Self {
+        self.rewired(self.engine.crash().await, self.settings.clone())
+    }
+
+    fn stores(&self) -> Stores {
+        Stores {
+            identity: Arc::clone(&self.identity),
+            chat: Arc::clone(&self.chat),
+        }
+    }
+
+    fn rewired(&self, stores: Stores, settings: Settings) -> Self {
+        let use_cases = self
+            .application
+            .wire(&stores, Arc::clone(&self.clock), Arc::clone(&self.ids), &settings);
+        Self {
+            identity: stores.identity,
+            chat: stores.chat,
+            accounts: use_cases.accounts,
+            authentication: use_cases.authentication,
+            sessions: use_cases.sessions,
+            messages: use_cases.messages,
+            settings,
+            ..self.clone()
+        }
+    }
+
+    /// See [`Engine::pool_size`].
+    pub(crate) fn pool_size(&self) -> usize {
+        self.engine.pool_size()
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    pub(crate) fn advance(&self, seconds: u64) -> Instant {
+        self.clock.advance(Duration::from_secs(seconds));
+        self.clock.now()
+    }
+
+    pub(crate) fn id(&self) -> Uuid {
+        self.ids.next()
+    }
+
+    pub(crate) fn owner(&self) -> OwnerId {
+        OwnerId(self.id())
+    }
+
+    pub(crate) fn session_id(&self) -> SessionId {
+        SessionId(self.id())
+    }
+
+    pub(crate) fn message_id(&self) -> MessageId {
+        MessageId(self.id())
+    }
+
+    pub(crate) fn login_id(&self) -> LoginId {
+        LoginId(self.id())
+    }
+
+    /// A unit that writes conversations.
+    pub(crate) async fn chat_unit(&self) -> Box<dyn ChatUnit> {
+        self.chat.begin(Access::Write).await.unwrap()
+    }
+
+    /// A unit that reads conversations.
+    pub(crate) async fn chat_view(&self) -> Box<dyn ChatUnit> {
+        self.chat.begin(Access::Read).await.unwrap()
+    }
+
+    /// A unit that writes accounts.
+    pub(crate) async fn identity_unit(&self) -> Box<dyn IdentityUnit> {
+        self.identity.begin(Access::Write).await.unwrap()
+    }
+
+    /// A unit that reads accounts.
+    pub(crate) async fn identity_view(&self) -> Box<dyn IdentityUnit> {
+        self.identity.begin(Access::Read).await.unwrap()
+    }
+
+    /// Stores a session in a unit of its own.
+    pub(crate) async fn store(&self, session: &Session) -> Result<(), StorageError> {
+        let mut unit = self.chat.begin(Access::Write).await?;
+        unit.sessions().insert(session).await?;
+        unit.commit().await
+    }
+
+    /// Reads a live session in a unit of its own.
+    pub(crate) async fn session(&self, owner_id: OwnerId, id: SessionId) -> Option<Session> {
+        self.chat_view().await.sessions().find(owner_id, id).await.unwrap()
+    }
+
+    /// The ids of the owner's live sessions, read in one statement.
+    pub(crate) async fn session_ids(&self, owner_id: OwnerId) -> Vec<SessionId> {
+        let mut view = self.chat_view().await;
+        let sessions = view
+            .sessions()
+            .list(owner_id, &Default::default(), None, 200)
+            .await
+            .unwrap();
+        sessions.into_iter().map(|session| session.id).collect()
+    }
+
+    /// Stores an account in a unit of its own.
+    pub(crate) async fn store_user(&self, user: &User) -> Result<(), StorageError> {
+        let mut unit = self.identity.begin(Access::Write).await?;
+        unit.users().insert(user).await?;
+        unit.commit().await
+    }
+
+    /// Reads an account in a unit of its own.
+    pub(crate) async fn user(&self, id: OwnerId) -> Option<User> {
+        self.identity_view().await.users().find(id).await.unwrap()
+    }
+
+    /// Stores an invitation for a week, changed as `shape` says, and answers what its holder was given.
+    pub(crate) async fn invite(&self, shape: impl FnOnce(&mut Invitation)) -> InvitationToken {
+        let token = InvitationToken {
+            id: InvitationId(self.id()),
+            secret: [7; 32],
+        };
+        let mut invitation = Invitation {
+            id: token.id,
+            secret_hash: self.application.digest(&token.secret),
+            email_norm: None,
+            roles: Vec::new(),
+            created_by: self.owner(),
+            created_at: self.now(),
+            expires_at: self.now().plus(Duration::from_secs(7 * 24 * 3_600)),
+            used: None,
+            revoked_at: None,
+        };
+        shape(&mut invitation);
+        let mut unit = self.identity_unit().await;
+        unit.invitations().insert(&invitation).await.unwrap();
+        unit.commit().await.unwrap();
+        token
+    }
+}
