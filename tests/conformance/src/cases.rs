@@ -32,9 +32,9 @@ macro_rules! for_every_case {
                 rule_5_a_cancelled_read_loses_nothing_of_others,
                 rule_6_a_unit_is_not_part_of_one_that_was_left_open_before,
                 rule_6_units_beside_each_other_end_on_their_own,
-                a_reading_unit_sees_what_is_committed_when_each_statement_begins,
-                a_reading_unit_refuses_to_write_conversations,
-                a_reading_unit_refuses_to_write_accounts,
+                access_a_reading_unit_sees_what_is_committed_when_each_statement_begins,
+                access_a_reading_unit_refuses_to_write_conversations,
+                access_a_reading_unit_refuses_to_write_accounts,
             ]
             identity {
                 user [
@@ -49,16 +49,16 @@ macro_rules! for_every_case {
                     id_03_of_two_units_one_claims_the_first_account,
                     id_03_a_claim_that_was_dropped_does_not_count,
                     id_03_of_many_units_one_claims_the_first_account,
-                    an_update_needs_the_version_that_it_expects,
-                    of_two_updates_of_one_version_one_wins,
-                    a_noted_login_is_no_change_of_the_account,
+                    id_41_an_update_needs_the_version_that_it_expects,
+                    id_41_of_two_updates_of_one_version_one_wins,
+                    id_14_a_noted_login_is_no_change_of_the_account,
                 ]
                 login [
                     id_23_a_login_is_found_with_its_account,
                     id_14_those_used_longest_ago_are_evicted,
                     id_14_of_logins_used_at_one_instant_exactly_the_surplus_is_evicted,
                     id_14_what_ended_long_ago_is_swept,
-                    one_login_id_of_two_users_is_no_conflict,
+                    id_23_one_login_id_of_two_users_is_no_conflict,
                 ]
                 invitation [
                     id_04_an_invitation_is_used_once,
@@ -121,7 +121,8 @@ macro_rules! for_every_case {
                     ch_20_a_place_need_not_be_a_row_any_more,
                     ch_20_the_trash_is_listed_only_when_asked_for,
                     ch_45_a_deletion_moves_the_session_to_the_trash_once,
-                    an_owner_sees_and_moves_nothing_of_another,
+                    ch_22_a_deletion_and_an_update_without_it_clear_the_auto_key,
+                    t_036_an_owner_sees_and_moves_nothing_of_another,
                     ch_06_a_client_may_bring_its_own_id,
                     ch_09_a_new_session_starts_at_zero,
                     ch_09_a_change_of_fields_moves_the_version_alone,
@@ -142,16 +143,16 @@ macro_rules! for_every_case {
                     ch_45_of_many_deletions_one_finds_it,
                     ch_46_a_deleted_session_hides_its_messages,
                     ch_90_lengths_are_refused_with_a_pointer,
-                    a_stranger_is_answered_as_if_there_was_nothing,
+                    t_036_a_stranger_is_answered_as_if_there_was_nothing,
                 ]
                 idempotency [
-                    a_repeated_request_gets_the_answer_of_the_first,
-                    t_032_many_equal_turns_at_once_leave_one,
-                    t_032_another_request_under_the_key_is_refused,
-                    a_key_of_another_owner_is_another_key,
-                    an_answer_is_kept_for_a_day,
-                    a_refused_request_leaves_its_key_free,
-                    of_two_units_with_one_key_one_claims_it,
+                    ch_08_a_repeated_request_gets_the_answer_of_the_first,
+                    ch_08_many_equal_turns_at_once_leave_one,
+                    ch_08_another_request_under_the_key_is_refused,
+                    ch_08_a_key_of_another_owner_is_another_key,
+                    ch_08_an_answer_is_kept_for_a_day,
+                    ch_08_a_refused_request_leaves_its_key_free,
+                    ch_08_of_two_units_with_one_key_one_claims_it,
                 ]
                 message [
                     ch_02_nothing_is_appended_to_a_session_that_is_not_live,
@@ -169,8 +170,8 @@ macro_rules! for_every_case {
                     ch_09_last_update_never_moves_back_by_an_append,
                     ch_03_a_list_runs_either_way_behind_a_position,
                     ch_81_the_status_filter_agrees_with_what_is_read,
-                    a_list_tells_an_empty_session_from_none,
-                    an_owner_sees_and_moves_nothing_of_another,
+                    ch_02_a_list_tells_an_empty_session_from_none,
+                    t_036_an_owner_sees_and_moves_nothing_of_another,
                     ch_01_a_turn_without_session_makes_one,
                     ch_01_a_refused_turn_leaves_nothing,
                     ch_02_a_turn_never_makes_the_session_it_refers_to,
@@ -190,7 +191,7 @@ macro_rules! for_every_case {
                     ch_81_a_lapsed_partial_message_reads_interrupted,
                     ch_90_limits_are_refused_with_a_pointer,
                     ch_91_values_that_no_engine_keeps_are_refused,
-                    a_stranger_is_answered_as_if_there_was_nothing,
+                    t_036_a_stranger_is_answered_as_if_there_was_nothing,
                 ]
             }
             parity [

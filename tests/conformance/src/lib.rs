@@ -4,8 +4,12 @@
 //! no adapter can be treated differently, and none can be skipped. `tests/adapters.rs` expands [`for_every_case`] once per adapter,
 //! to one test per case: `sqlite::chat::session::ch_06_an_id_in_the_trash_is_taken`.
 //!
-//! A case is named after the rule that it holds: `ch_06` and `id_03` are rules of the specification of the context, `rule_2` is a
-//! commit rule of [`UnitOfWork`](larder_ports::outbound::UnitOfWork), `parity` is conventions §2.
+//! A case is named after the rule that it holds: `ch_06` and `id_03` are rules of the specification of the context, `t_036` is one
+//! of its scenarios, `rule_2` and `access` are promises of [`UnitOfWork`](larder_ports::outbound::UnitOfWork) and
+//! [`Access`](larder_ports::outbound::Access), `parity` is conventions §2. So a list of test results is a list of rules and how each
+//! adapter keeps them.
+//!
+//! Run all of it with `tests/run`, a part of it with `tests/run -p larder-conformance pg_tokio::unit_of_work`.
 //!
 //! To add a case: write the function in the file of its aggregate, add its name to the list in `src/cases.rs`. A function that is
 //! not listed does not compile (`dead_code` is denied), nor does a name without a function.

@@ -353,6 +353,7 @@ pub async fn parity_of_a_session_with_every_field_set(fixture: Fixture) {
                 priority,
                 description: Some(text.into()),
             }),
+            auto_key: Some(text.into()),
             ..fixture.new_session(owner)
         };
         fixture.store(&session).await.unwrap();

@@ -626,7 +626,7 @@ pub async fn rule_6_units_beside_each_other_end_on_their_own(fixture: Fixture) {
 
 // Access.
 
-pub async fn a_reading_unit_sees_what_is_committed_when_each_statement_begins(fixture: Fixture) {
+pub async fn access_a_reading_unit_sees_what_is_committed_when_each_statement_begins(fixture: Fixture) {
     let owner = fixture.owner();
     let mut view = fixture.chat_view().await;
     assert_eq!(
@@ -640,7 +640,7 @@ pub async fn a_reading_unit_sees_what_is_committed_when_each_statement_begins(fi
     unit.rollback().await.unwrap();
 }
 
-pub async fn a_reading_unit_refuses_to_write_conversations(fixture: Fixture) {
+pub async fn access_a_reading_unit_refuses_to_write_conversations(fixture: Fixture) {
     let owner = fixture.owner();
     let session = fixture.new_session(owner);
     fixture.store(&session).await.unwrap();
@@ -681,7 +681,7 @@ pub async fn a_reading_unit_refuses_to_write_conversations(fixture: Fixture) {
     }
 }
 
-pub async fn a_reading_unit_refuses_to_write_accounts(fixture: Fixture) {
+pub async fn access_a_reading_unit_refuses_to_write_accounts(fixture: Fixture) {
     let user = fixture.new_user("ann", None);
     fixture.store_user(&user).await.unwrap();
     let login = fixture.new_login(user.id);

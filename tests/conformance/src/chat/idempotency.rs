@@ -61,7 +61,7 @@ async fn sessions_of(fixture: &Fixture, owner_id: OwnerId) -> usize {
     page.await.unwrap().data.len()
 }
 
-pub async fn a_repeated_request_gets_the_answer_of_the_first(fixture: Fixture) {
+pub async fn ch_08_a_repeated_request_gets_the_answer_of_the_first(fixture: Fixture) {
     let owner_id = fixture.owner();
     let create = || {
         fixture
@@ -80,7 +80,7 @@ pub async fn a_repeated_request_gets_the_answer_of_the_first(fixture: Fixture) {
     assert_eq!(sessions_of(&fixture, owner_id).await, 1);
 }
 
-pub async fn t_032_many_equal_turns_at_once_leave_one(fixture: Fixture) {
+pub async fn ch_08_many_equal_turns_at_once_leave_one(fixture: Fixture) {
     let owner_id = fixture.owner();
     let done = at_once(50, async |_| {
         // A client sends again as long as it is told to.
@@ -108,7 +108,7 @@ pub async fn t_032_many_equal_turns_at_once_leave_one(fixture: Fixture) {
     assert_eq!(sessions_of(&fixture, owner_id).await, 1);
 }
 
-pub async fn t_032_another_request_under_the_key_is_refused(fixture: Fixture) {
+pub async fn ch_08_another_request_under_the_key_is_refused(fixture: Fixture) {
     let owner_id = fixture.owner();
     let create = |body| {
         fixture
@@ -126,7 +126,7 @@ pub async fn t_032_another_request_under_the_key_is_refused(fixture: Fixture) {
     assert_eq!(sessions_of(&fixture, owner_id).await, 1);
 }
 
-pub async fn a_key_of_another_owner_is_another_key(fixture: Fixture) {
+pub async fn ch_08_a_key_of_another_owner_is_another_key(fixture: Fixture) {
     for owner_id in [fixture.owner(), fixture.owner()] {
         let done = fixture
             .sessions
@@ -136,7 +136,7 @@ pub async fn a_key_of_another_owner_is_another_key(fixture: Fixture) {
     }
 }
 
-pub async fn an_answer_is_kept_for_a_day(fixture: Fixture) {
+pub async fn ch_08_an_answer_is_kept_for_a_day(fixture: Fixture) {
     let owner_id = fixture.owner();
     let create = |body| {
         fixture
@@ -152,7 +152,7 @@ pub async fn an_answer_is_kept_for_a_day(fixture: Fixture) {
     assert_eq!(sessions_of(&fixture, owner_id).await, 2);
 }
 
-pub async fn a_refused_request_leaves_its_key_free(fixture: Fixture) {
+pub async fn ch_08_a_refused_request_leaves_its_key_free(fixture: Fixture) {
     let owner_id = fixture.owner();
     let taken = fixture
         .sessions
@@ -175,7 +175,7 @@ pub async fn a_refused_request_leaves_its_key_free(fixture: Fixture) {
     assert!(matches!(made, Ok(Done::Now(_))));
 }
 
-pub async fn of_two_units_with_one_key_one_claims_it(fixture: Fixture) {
+pub async fn ch_08_of_two_units_with_one_key_one_claims_it(fixture: Fixture) {
     let (owner_id, now) = (fixture.owner(), fixture.now());
     for (ending, expected) in [(Ending::Drop, Claim::New), (Ending::Commit, claimed())] {
         let key = request(&format!("{ending:?}"), 1);

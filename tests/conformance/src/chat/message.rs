@@ -514,7 +514,7 @@ pub async fn ch_81_the_status_filter_agrees_with_what_is_read(fixture: Fixture) 
     }
 }
 
-pub async fn a_list_tells_an_empty_session_from_none(fixture: Fixture) {
+pub async fn ch_02_a_list_tells_an_empty_session_from_none(fixture: Fixture) {
     let (owner, stranger) = (fixture.owner(), fixture.owner());
     let session = fixture.stored_session(owner).await;
     for (owner, id, is_there) in [
@@ -540,7 +540,7 @@ pub async fn a_list_tells_an_empty_session_from_none(fixture: Fixture) {
     }
 }
 
-pub async fn an_owner_sees_and_moves_nothing_of_another(fixture: Fixture) {
+pub async fn t_036_an_owner_sees_and_moves_nothing_of_another(fixture: Fixture) {
     let (a, b) = (fixture.owner(), fixture.owner());
     let session = fixture.stored_session(a).await;
     let of_a = fixture.new_messages(a, session.id, &["a's"]);
@@ -1197,7 +1197,7 @@ pub async fn ch_91_values_that_no_engine_keeps_are_refused(fixture: Fixture) {
     assert_eq!(fixture.messages_in(owner, session.id).await, []);
 }
 
-pub async fn a_stranger_is_answered_as_if_there_was_nothing(fixture: Fixture) {
+pub async fn t_036_a_stranger_is_answered_as_if_there_was_nothing(fixture: Fixture) {
     let (a, b) = (fixture.owner(), fixture.owner());
     let session = fixture.sessions.create(a, SessionDraft::default()).await.unwrap();
     let of_a = fixture

@@ -453,7 +453,30 @@ pub async fn ch_45_a_deletion_moves_the_session_to_the_trash_once(fixture: Fixtu
     assert_eq!(fixture.listed(owner, &TRASHED, None, 9).await, [expected]);
 }
 
-pub async fn an_owner_sees_and_moves_nothing_of_another(fixture: Fixture) {
+pub async fn ch_22_a_deletion_and_an_update_without_it_clear_the_auto_key(fixture: Fixture) {
+    let owner = fixture.owner();
+    let keyed = |key: &str| Session {
+        auto_key: Some(key.into()),
+        ..fixture.new_session(owner)
+    };
+    let (updated, deleted) = (keyed("one"), keyed("other"));
+    fixture.store(&updated).await.unwrap();
+    fixture.store(&deleted).await.unwrap();
+    let cleared = Session {
+        auto_key: None,
+        version: 2,
+        ..updated
+    };
+    assert!(fixture.replace(&cleared, 1).await);
+    assert_eq!(fixture.session(owner, cleared.id).await, Some(cleared));
+    assert!(fixture.trash(owner, deleted.id).await);
+    let trash = fixture.listed(owner, &TRASHED, None, 9).await;
+    assert_eq!(trash[0].auto_key, None);
+    // The key of a session in the trash is free again.
+    fixture.store(&keyed("other")).await.unwrap();
+}
+
+pub async fn t_036_an_owner_sees_and_moves_nothing_of_another(fixture: Fixture) {
     let (a, b) = (fixture.owner(), fixture.owner());
     let of_a = fixture.new_session(a);
     fixture.store(&of_a).await.unwrap();
@@ -1039,7 +1062,7 @@ pub async fn ch_90_lengths_are_refused_with_a_pointer(fixture: Fixture) {
     assert_eq!(fixture.session_ids(owner).await, []);
 }
 
-pub async fn a_stranger_is_answered_as_if_there_was_nothing(fixture: Fixture) {
+pub async fn t_036_a_stranger_is_answered_as_if_there_was_nothing(fixture: Fixture) {
     let (a, b) = (fixture.owner(), fixture.owner());
     let of_a = fixture.sessions.create(a, named("a's")).await.unwrap();
     for id in [of_a.id, fixture.session_id()] {

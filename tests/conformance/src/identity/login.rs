@@ -158,7 +158,7 @@ pub async fn id_14_what_ended_long_ago_is_swept(fixture: Fixture) {
     }
 }
 
-pub async fn one_login_id_of_two_users_is_no_conflict(fixture: Fixture) {
+pub async fn id_23_one_login_id_of_two_users_is_no_conflict(fixture: Fixture) {
     let (ann, bob) = (fixture.somebody("ann").await, fixture.somebody("bob").await);
     let of_ann = fixture.new_login(ann.id);
     let of_bob = Login {

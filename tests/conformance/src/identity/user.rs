@@ -200,7 +200,7 @@ pub async fn id_03_of_many_units_one_claims_the_first_account(fixture: Fixture) 
     assert_eq!(claims.into_iter().filter(|is_first| *is_first).count(), 1);
 }
 
-pub async fn an_update_needs_the_version_that_it_expects(fixture: Fixture) {
+pub async fn id_41_an_update_needs_the_version_that_it_expects(fixture: Fixture) {
     let ann = fixture.new_user("ann", Some("ann@example.com"));
     fixture.store_user(&ann).await.unwrap();
     let changed = User {
@@ -232,7 +232,7 @@ pub async fn an_update_needs_the_version_that_it_expects(fixture: Fixture) {
         .unwrap();
 }
 
-pub async fn of_two_updates_of_one_version_one_wins(fixture: Fixture) {
+pub async fn id_41_of_two_updates_of_one_version_one_wins(fixture: Fixture) {
     let ann = fixture.new_user("ann", None);
     fixture.store_user(&ann).await.unwrap();
     let [one, other] = ["one", "other"].map(|username| User {
@@ -250,7 +250,7 @@ pub async fn of_two_updates_of_one_version_one_wins(fixture: Fixture) {
     assert_eq!(fixture.user(ann.id).await, Some(one));
 }
 
-pub async fn a_noted_login_is_no_change_of_the_account(fixture: Fixture) {
+pub async fn id_14_a_noted_login_is_no_change_of_the_account(fixture: Fixture) {
     let ann = fixture.new_user("ann", None);
     fixture.store_user(&ann).await.unwrap();
     let now = fixture.advance(60);
