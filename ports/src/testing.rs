@@ -9,8 +9,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use larder_domain::Instant;
 use larder_domain::chat::{Message, MessageDraft, Session, SessionDraft};
-use larder_domain::identity::{Invitation, Login, LoginName, Principal, User};
-use larder_domain::{InvitationId, LoginId, MessageId, OwnerId, SessionId, Version};
+use larder_domain::chat::{Prompt, PromptDraft, Summary, SummaryState, Tag};
+use larder_domain::{PromptId};
+use larder_domain::chat::{Chunk, MessageEdit, Revision, SessionHeader};
+use larder_domain::identity::{
+    Invitation, Login, LoginName, LoginThrottle, Principal, RefreshToken, RevokeReason, User,
+};
+use larder_domain::{InvitationId, LoginId, MessageId, OwnerId, RefreshTokenId, SessionId, Version};
+use larder_domain::identity::{
+    ApiToken, ApiTokenDraft, ErasedSubject, Erasure, InvitationDraft,
+};
+use larder_domain::{ApiTokenId, ErasureId};
+use larder_domain::ExternalIdentityId;
+use larder_domain::identity::{ExternalClaims, ExternalIdentity};
 use mockall::mock;
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -19,12 +30,37 @@ use crate::inbound::chat::{
     AppendError, ChangeSession, ChangeSessionError, CreateSessionError, ListError, ListMessages, ListMessagesError,
     MessageUseCases, MessageView, NotFoundError, SessionUseCases, Turn, TurnTaken,
 };
-use crate::inbound::identity::{
-    AccountUseCases, Authentication, AuthenticationError, ClientInfo, LogIn, LogInError, SignUp, SignUpError, SignedIn,
+use crate::inbound::chat::{
+    ChangePrompt, ChangePromptError, ChangeSummaryError, CreatePromptError, PromptUseCases, PutSummary, RenameTag,
+    RenameTagError, ResolveSession, ResolveSessionError, ResolvedSession, RestorePromptError, SummaryEntry,
+    SummaryStored, SummaryUseCases, SummaryView, TagUseCases,
 };
+use crate::inbound::chat::{
+    AttachToMessage, ChangeMessage, DeleteMessage, EditMessageError, Export, Favourite, FavouriteUseCases, Grown,
+    MessageEditUseCases, MessageStored, MessageTag, PutMessage,
+};
+use crate::inbound::identity::{
+    AccountUseCases, Authentication, AuthenticationError, ChangeAccount, ChangeAccountError, ChangePassword,
+    ChangePasswordError, ClientInfo, LogIn, LogInError, LogOutError, LoginUseCases, RefreshError, SignUp, SignUpError,
+    SignedIn, Tokens,
+};
+use crate::inbound::identity::{ExternalIdentityUseCases, LinkError, UnlinkError};
+use crate::outbound::identity::{ExternalIdentities, KnownSubject, Subject};
+use crate::outbound::{ExternalTokenError, ExternalTokenVerifier};
 use crate::inbound::{ContextState, Done, Failure, Once, Page, PageRequest, Readiness};
 use crate::outbound::chat::{ChatUnit, MessageFilter, Messages, Order, SessionFilter, Sessions};
-use crate::outbound::identity::{IdentityUnit, Invitations, Logins, Users};
+use crate::outbound::chat::{Coverage, Prompts, SummarisedSession, Summaries, TagCount, Tags};
+use crate::inbound::identity::{
+    ApiTokenUseCases, ChangeUser, ChangeUserError, CreateApiTokenError, CreateInvitationError, EraseAccount,
+    EraseAccountError, ErasureUseCases, InvitationUseCases, NewApiToken, NewInvitation, SetPasswordError, UserUseCases,
+};
+use crate::outbound::chat::{Favourites, Keeping, MessageEdits, Revisions};
+use crate::outbound::identity::{ApiTokenState, ApiTokens, Erasures, UserFilter};
+use crate::outbound::{ErasableContext, OwnedRows};
+use crate::outbound::identity::{
+    IdentityUnit, Invitations, KnownToken, LoginThrottles, Logins, RefreshTokens, Users,
+};
+use crate::outbound::Deleted;
 use crate::outbound::{
     Access, AccessClaims, Claim, Clock, HashingError, IdGenerator, IdempotencyKeys, PasswordHasher, Place, RequestKey,
     StorageError, Store, StoredAnswer, TokenError, TokenIssuer, TokenVerifier, UnitOfWork,
@@ -37,9 +73,53 @@ mock! {
     impl Sessions for Sessions {
         async fn insert(&mut self, session: &Session) -> Result<(), StorageError>;
         async fn find(&mut self, owner_id: OwnerId, id: SessionId) -> Result<Option<Session>, StorageError>;
+        async fn find_any(&mut self, owner_id: OwnerId, id: SessionId) -> Result<Option<Session>, StorageError>;
         async fn list(&mut self, owner_id: OwnerId, filter: &SessionFilter, after: Option<Place>, limit: u32) -> Result<Vec<Session>, StorageError>;
         async fn update(&mut self, session: &Session, expected: Version) -> Result<bool, StorageError>;
         async fn delete(&mut self, owner_id: OwnerId, id: SessionId, expected: Option<Version>, now: Instant) -> Result<bool, StorageError>;
+        async fn restore(&mut self, owner_id: OwnerId, id: SessionId, now: Instant) -> Result<Option<Session>, StorageError>;
+        async fn purge(&mut self, owner_id: OwnerId, id: SessionId, expected: Option<Version>) -> Result<bool, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`Tags`].
+    pub Tags {}
+    #[async_trait]
+    impl Tags for Tags {
+        async fn list(&mut self, owner_id: OwnerId, after: Option<String>, limit: u32) -> Result<Vec<TagCount>, StorageError>;
+        async fn rename(&mut self, owner_id: OwnerId, from: &Tag, to: &Tag, now: Instant) -> Result<Option<i64>, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`Prompts`].
+    pub Prompts {}
+    #[async_trait]
+    impl Prompts for Prompts {
+        async fn has_room(&mut self, owner_id: OwnerId, most: u32) -> Result<bool, StorageError>;
+        async fn insert(&mut self, prompt: &Prompt) -> Result<(), StorageError>;
+        async fn find(&mut self, owner_id: OwnerId, id: PromptId) -> Result<Option<Prompt>, StorageError>;
+        async fn find_any(&mut self, owner_id: OwnerId, id: PromptId) -> Result<Option<Prompt>, StorageError>;
+        async fn list(&mut self, owner_id: OwnerId, deleted: Deleted, after: Option<Place>, limit: u32) -> Result<Vec<Prompt>, StorageError>;
+        async fn update(&mut self, prompt: &Prompt, expected: Version) -> Result<bool, StorageError>;
+        async fn delete(&mut self, owner_id: OwnerId, id: PromptId, expected: Option<Version>, now: Instant) -> Result<bool, StorageError>;
+        async fn restore(&mut self, owner_id: OwnerId, id: PromptId, now: Instant) -> Result<Option<Prompt>, StorageError>;
+        async fn purge(&mut self, owner_id: OwnerId, id: PromptId, expected: Option<Version>) -> Result<bool, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`Summaries`].
+    pub Summaries {}
+    #[async_trait]
+    impl Summaries for Summaries {
+        async fn cover(&mut self, owner_id: OwnerId, session_id: SessionId, source: Option<i64>) -> Result<Coverage, StorageError>;
+        async fn put(&mut self, summary: &Summary, expected: Option<Version>) -> Result<Option<Summary>, StorageError>;
+        async fn find(&mut self, owner_id: OwnerId, session_id: SessionId) -> Result<Option<(Summary, i64)>, StorageError>;
+        async fn uncover(&mut self, owner_id: OwnerId, session_id: SessionId) -> Result<bool, StorageError>;
+        async fn delete(&mut self, owner_id: OwnerId, session_id: SessionId, expected: Option<Version>) -> Result<bool, StorageError>;
+        async fn list(&mut self, owner_id: OwnerId, state: Option<SummaryState>, config_version: i64, after: Option<Place>, limit: u32) -> Result<Vec<SummarisedSession>, StorageError>;
     }
 }
 
@@ -55,6 +135,41 @@ mock! {
 }
 
 mock! {
+    /// Mock of [`MessageEdits`].
+    pub MessageEdits {}
+    #[async_trait]
+    impl MessageEdits for MessageEdits {
+        async fn lock_session(&mut self, owner_id: OwnerId, session_id: SessionId) -> Result<bool, StorageError>;
+        async fn lock(&mut self, owner_id: OwnerId, id: MessageId) -> Result<Option<Message>, StorageError>;
+        async fn find_any(&mut self, owner_id: OwnerId, id: MessageId) -> Result<Option<Message>, StorageError>;
+        async fn save(&mut self, edit: &MessageEdit, keeping: &Keeping) -> Result<(), StorageError>;
+        async fn trash(&mut self, owner_id: OwnerId, session_id: SessionId, ids: &[MessageId], now: Instant) -> Result<Vec<MessageId>, StorageError>;
+        async fn restore(&mut self, message: &Message) -> Result<(), StorageError>;
+        async fn purge(&mut self, message: &Message, now: Instant) -> Result<(), StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`Revisions`].
+    pub Revisions {}
+    #[async_trait]
+    impl Revisions for Revisions {
+        async fn list(&mut self, owner_id: OwnerId, id: MessageId, before: Option<i64>, limit: u32) -> Result<Option<Vec<Revision>>, StorageError>;
+        async fn find(&mut self, owner_id: OwnerId, id: MessageId, revision: i64) -> Result<Option<Revision>, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`Favourites`].
+    pub Favourites {}
+    #[async_trait]
+    impl Favourites for Favourites {
+        async fn newest(&mut self, owner_id: OwnerId, after: Option<Place>, limit: u32) -> Result<Vec<(Message, SessionHeader)>, StorageError>;
+        async fn oldest(&mut self, owner_id: OwnerId, until: Instant, after: Option<Place>, limit: u32) -> Result<Vec<(Message, SessionHeader)>, StorageError>;
+    }
+}
+
+mock! {
     /// Mock of [`Users`].
     pub Users {}
     #[async_trait]
@@ -66,6 +181,63 @@ mock! {
         async fn find(&mut self, id: OwnerId) -> Result<Option<User>, StorageError>;
         async fn update(&mut self, user: &User, expected: Version) -> Result<bool, StorageError>;
         async fn note_login(&mut self, id: OwnerId, at: Instant) -> Result<(), StorageError>;
+        async fn list(&mut self, filter: UserFilter, after: Option<Place>, limit: u32) -> Result<Vec<User>, StorageError>;
+        async fn lock(&mut self, id: OwnerId) -> Result<bool, StorageError>;
+        async fn lock_admins(&mut self) -> Result<(), StorageError>;
+        async fn has_other_admin(&mut self, id: OwnerId) -> Result<bool, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`ApiTokens`].
+    pub ApiTokens {}
+    #[async_trait]
+    impl ApiTokens for ApiTokens {
+        async fn insert(&mut self, token: &ApiToken) -> Result<(), StorageError>;
+        async fn find(&mut self, owner_id: OwnerId, id: ApiTokenId) -> Result<Option<ApiToken>, StorageError>;
+        async fn find_with_user(&mut self, owner_id: OwnerId, id: ApiTokenId) -> Result<Option<(ApiToken, User)>, StorageError>;
+        async fn list(&mut self, owner_id: OwnerId, state: ApiTokenState, now: Instant, after: Option<Place>, limit: u32) -> Result<Vec<ApiToken>, StorageError>;
+        async fn count_active(&mut self, owner_id: OwnerId, now: Instant) -> Result<u32, StorageError>;
+        async fn retire(&mut self, owner_id: OwnerId, now: Instant) -> Result<(), StorageError>;
+        async fn revoke(&mut self, owner_id: OwnerId, id: ApiTokenId, now: Instant) -> Result<bool, StorageError>;
+        async fn revoke_all(&mut self, owner_id: OwnerId, now: Instant) -> Result<(), StorageError>;
+        async fn note_use(&mut self, owner_id: OwnerId, id: ApiTokenId, now: Instant, before: Instant) -> Result<(), StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`Erasures`].
+    pub Erasures {}
+    #[async_trait]
+    impl Erasures for Erasures {
+        async fn insert(&mut self, erasure: &Erasure) -> Result<(), StorageError>;
+        async fn find(&mut self, id: ErasureId) -> Result<Option<Erasure>, StorageError>;
+        async fn find_running_of(&mut self, user_id: OwnerId) -> Result<Option<Erasure>, StorageError>;
+        async fn list_running(&mut self, limit: u32) -> Result<Vec<Erasure>, StorageError>;
+        async fn advance(&mut self, erasure: &Erasure, read: &Erasure) -> Result<bool, StorageError>;
+        async fn subjects_of(&mut self, user_id: OwnerId) -> Result<Vec<(String, String)>, StorageError>;
+        async fn delete_account(&mut self, user_id: OwnerId) -> Result<(), StorageError>;
+        async fn remember(&mut self, subject: &ErasedSubject) -> Result<(), StorageError>;
+        async fn was_erased(&mut self, user_id: OwnerId) -> Result<bool, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`OwnedRows`].
+    pub OwnedRows {}
+    #[async_trait]
+    impl OwnedRows for OwnedRows {
+        async fn erase(&mut self, owner_id: OwnerId, limit: u32) -> Result<u64, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`ErasableContext`].
+    pub ErasableContext {}
+    #[async_trait]
+    impl ErasableContext for ErasableContext {
+        fn name(&self) -> &'static str;
+        async fn erase_batch(&self, owner_id: OwnerId) -> Result<u64, StorageError>;
     }
 }
 
@@ -78,6 +250,48 @@ mock! {
         async fn find_with_user(&mut self, owner_id: OwnerId, id: LoginId) -> Result<Option<(Login, User)>, StorageError>;
         async fn evict(&mut self, owner_id: OwnerId, keep: u32, now: Instant) -> Result<Vec<LoginId>, StorageError>;
         async fn sweep(&mut self, owner_id: OwnerId, before: Instant) -> Result<(), StorageError>;
+        async fn touch_by_token(&mut self, owner_id: OwnerId, token_id: RefreshTokenId, now: Instant) -> Result<Option<Login>, StorageError>;
+        async fn list(&mut self, owner_id: OwnerId, now: Instant, after: Option<Place>, limit: u32) -> Result<Vec<Login>, StorageError>;
+        async fn revoke(&mut self, owner_id: OwnerId, id: LoginId, reason: RevokeReason, now: Instant) -> Result<bool, StorageError>;
+        async fn revoke_all(&mut self, owner_id: OwnerId, reason: RevokeReason, now: Instant) -> Result<Vec<LoginId>, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`RefreshTokens`].
+    pub RefreshTokens {}
+    #[async_trait]
+    impl RefreshTokens for RefreshTokens {
+        async fn insert(&mut self, token: &RefreshToken) -> Result<(), StorageError>;
+        async fn find_with_user(&mut self, owner_id: OwnerId, id: RefreshTokenId) -> Result<Option<KnownToken>, StorageError>;
+        async fn rotate(&mut self, presented: RefreshTokenId, successor: &RefreshToken) -> Result<(), StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`LoginThrottles`].
+    pub LoginThrottles {}
+    #[async_trait]
+    impl LoginThrottles for LoginThrottles {
+        async fn lock(&mut self, key: &[u8; 32], now: Instant) -> Result<LoginThrottle, StorageError>;
+        async fn update(&mut self, key: &[u8; 32], throttle: &LoginThrottle) -> Result<(), StorageError>;
+        async fn reset(&mut self, key: &[u8; 32]) -> Result<(), StorageError>;
+        async fn sweep(&mut self, before: Instant) -> Result<(), StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`ExternalIdentities`].
+    pub ExternalIdentities {}
+    #[async_trait]
+    impl ExternalIdentities for ExternalIdentities {
+        async fn insert(&mut self, identity: &ExternalIdentity) -> Result<(), StorageError>;
+        async fn find_with_user(&mut self, subject: &Subject) -> Result<Option<KnownSubject>, StorageError>;
+        async fn erased_at(&mut self, subject: &Subject) -> Result<Option<Instant>, StorageError>;
+        async fn list(&mut self, user_id: OwnerId, after: Option<ExternalIdentityId>, limit: u32) -> Result<Vec<ExternalIdentity>, StorageError>;
+        async fn has_others(&mut self, user_id: OwnerId, id: ExternalIdentityId) -> Result<bool, StorageError>;
+        async fn delete(&mut self, user_id: OwnerId, id: ExternalIdentityId) -> Result<Option<ExternalIdentity>, StorageError>;
+        async fn note_sight(&mut self, identity: &ExternalIdentity) -> Result<(), StorageError>;
     }
 }
 
@@ -89,6 +303,8 @@ mock! {
         async fn insert(&mut self, invitation: &Invitation) -> Result<(), StorageError>;
         async fn find(&mut self, id: InvitationId) -> Result<Option<Invitation>, StorageError>;
         async fn consume(&mut self, id: InvitationId, user_id: OwnerId, now: Instant) -> Result<bool, StorageError>;
+        async fn list(&mut self, after: Option<Place>, limit: u32) -> Result<Vec<Invitation>, StorageError>;
+        async fn revoke(&mut self, id: InvitationId, now: Instant) -> Result<bool, StorageError>;
     }
 }
 
@@ -130,6 +346,26 @@ mock! {
 }
 
 mock! {
+    /// Mock of [`ExternalTokenVerifier`].
+    pub ExternalTokenVerifier {}
+    #[async_trait]
+    impl ExternalTokenVerifier for ExternalTokenVerifier {
+        async fn verify(&self, token: &str, now: Instant) -> Result<ExternalClaims, ExternalTokenError>;
+    }
+}
+
+mock! {
+    /// Mock of [`ExternalIdentityUseCases`].
+    pub ExternalIdentityUseCases {}
+    #[async_trait]
+    impl ExternalIdentityUseCases for ExternalIdentityUseCases {
+        async fn list(&self, caller: &Principal, page: PageRequest) -> Result<Page<ExternalIdentity>, ListError>;
+        async fn link(&self, caller: &Principal, token: &SecretString, once: Option<Once<ExternalIdentity>>) -> Result<Done<ExternalIdentity>, LinkError>;
+        async fn unlink(&self, caller: &Principal, id: ExternalIdentityId) -> Result<(), UnlinkError>;
+    }
+}
+
+mock! {
     /// Mock of [`SessionUseCases`].
     pub SessionUseCases {}
     #[async_trait]
@@ -140,6 +376,47 @@ mock! {
         async fn get(&self, owner_id: OwnerId, id: SessionId) -> Result<Session, NotFoundError>;
         async fn change(&self, owner_id: OwnerId, change: ChangeSession) -> Result<Session, ChangeSessionError>;
         async fn delete(&self, owner_id: OwnerId, id: SessionId, if_match: Option<Version>) -> Result<(), ChangeSessionError>;
+        async fn purge(&self, owner_id: OwnerId, id: SessionId, if_match: Option<Version>) -> Result<(), ChangeSessionError>;
+        async fn restore(&self, owner_id: OwnerId, id: SessionId) -> Result<Session, NotFoundError>;
+        async fn resolve(&self, owner_id: OwnerId, request: ResolveSession) -> Result<ResolvedSession, ResolveSessionError>;
+    }
+}
+
+mock! {
+    /// Mock of [`TagUseCases`].
+    pub TagUseCases {}
+    #[async_trait]
+    impl TagUseCases for TagUseCases {
+        async fn list(&self, owner_id: OwnerId, page: PageRequest) -> Result<Page<TagCount>, ListError>;
+        async fn rename(&self, owner_id: OwnerId, rename: RenameTag) -> Result<i64, RenameTagError>;
+    }
+}
+
+mock! {
+    /// Mock of [`PromptUseCases`].
+    pub PromptUseCases {}
+    #[async_trait]
+    impl PromptUseCases for PromptUseCases {
+        async fn create(&self, owner_id: OwnerId, draft: PromptDraft) -> Result<Prompt, CreatePromptError>;
+        async fn create_once(&self, owner_id: OwnerId, draft: PromptDraft, once: Once<Prompt>) -> Result<Done<Prompt>, CreatePromptError>;
+        async fn list(&self, owner_id: OwnerId, deleted: Deleted, page: PageRequest) -> Result<Page<Prompt>, ListError>;
+        async fn get(&self, owner_id: OwnerId, id: PromptId) -> Result<Prompt, NotFoundError>;
+        async fn change(&self, owner_id: OwnerId, change: ChangePrompt) -> Result<Prompt, ChangePromptError>;
+        async fn delete(&self, owner_id: OwnerId, id: PromptId, if_match: Option<Version>) -> Result<(), ChangePromptError>;
+        async fn purge(&self, owner_id: OwnerId, id: PromptId, if_match: Option<Version>) -> Result<(), ChangePromptError>;
+        async fn restore(&self, owner_id: OwnerId, id: PromptId) -> Result<Prompt, RestorePromptError>;
+    }
+}
+
+mock! {
+    /// Mock of [`SummaryUseCases`].
+    pub SummaryUseCases {}
+    #[async_trait]
+    impl SummaryUseCases for SummaryUseCases {
+        async fn get(&self, owner_id: OwnerId, session_id: SessionId) -> Result<SummaryView, NotFoundError>;
+        async fn put(&self, owner_id: OwnerId, put: PutSummary) -> Result<SummaryStored, ChangeSummaryError>;
+        async fn delete(&self, owner_id: OwnerId, session_id: SessionId, if_match: Option<Version>) -> Result<(), ChangeSummaryError>;
+        async fn list(&self, owner_id: OwnerId, state: Option<SummaryState>, page: PageRequest) -> Result<Page<SummaryEntry>, ListError>;
     }
 }
 
@@ -158,6 +435,35 @@ mock! {
 }
 
 mock! {
+    /// Mock of [`MessageEditUseCases`].
+    pub MessageEditUseCases {}
+    #[async_trait]
+    impl MessageEditUseCases for MessageEditUseCases {
+        async fn change(&self, owner_id: OwnerId, change: ChangeMessage) -> Result<MessageView, EditMessageError>;
+        async fn put(&self, owner_id: OwnerId, put: PutMessage) -> Result<MessageStored, EditMessageError>;
+        async fn attach(&self, owner_id: OwnerId, attach: AttachToMessage) -> Result<MessageView, EditMessageError>;
+        async fn grow(&self, owner_id: OwnerId, id: MessageId, chunk: Chunk) -> Result<Grown, EditMessageError>;
+        async fn delete(&self, owner_id: OwnerId, delete: DeleteMessage) -> Result<(), EditMessageError>;
+        async fn restore(&self, owner_id: OwnerId, id: MessageId) -> Result<MessageView, NotFoundError>;
+        async fn delete_batch(&self, owner_id: OwnerId, session_id: SessionId, ids: Vec<MessageId>) -> Result<Vec<MessageId>, EditMessageError>;
+        async fn revisions(&self, owner_id: OwnerId, id: MessageId, page: PageRequest) -> Result<Page<Revision>, ListMessagesError>;
+        async fn revision(&self, owner_id: OwnerId, id: MessageId, revision: i64) -> Result<Revision, NotFoundError>;
+    }
+}
+
+mock! {
+    /// Mock of [`FavouriteUseCases`].
+    pub FavouriteUseCases {}
+    #[async_trait]
+    impl FavouriteUseCases for FavouriteUseCases {
+        async fn mark(&self, owner_id: OwnerId, id: MessageId, favourite: bool, if_match: Option<MessageTag>) -> Result<(), EditMessageError>;
+        async fn list(&self, owner_id: OwnerId, page: PageRequest) -> Result<Page<Favourite>, ListError>;
+        async fn start_export(&self, owner_id: OwnerId) -> Result<Export, Failure>;
+        async fn export(&self, owner_id: OwnerId, export: Export, after: Option<Place>) -> Result<Vec<Favourite>, Failure>;
+    }
+}
+
+mock! {
     /// Mock of [`AccountUseCases`].
     pub AccountUseCases {}
     #[async_trait]
@@ -166,6 +472,66 @@ mock! {
         async fn create(&self, request: SignUp) -> Result<User, SignUpError>;
         async fn log_in(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError>;
         async fn account(&self, caller: &Principal) -> Result<User, Failure>;
+        async fn change(&self, caller: &Principal, change: ChangeAccount) -> Result<User, ChangeAccountError>;
+        async fn change_password(&self, caller: &Principal, change: ChangePassword, client: ClientInfo) -> Result<Tokens, ChangePasswordError>;
+    }
+}
+
+mock! {
+    /// Mock of [`LoginUseCases`].
+    pub LoginUseCases {}
+    #[async_trait]
+    impl LoginUseCases for LoginUseCases {
+        async fn refresh(&self, refresh_token: &SecretString) -> Result<Tokens, RefreshError>;
+        async fn log_out(&self, caller: &Principal, all: bool) -> Result<(), LogOutError>;
+        async fn list(&self, caller: &Principal, page: PageRequest) -> Result<Page<Login>, ListError>;
+        async fn end(&self, caller: &Principal, id: LoginId) -> Result<(), NotFoundError>;
+    }
+}
+
+mock! {
+    /// Mock of [`ApiTokenUseCases`].
+    pub ApiTokenUseCases {}
+    #[async_trait]
+    impl ApiTokenUseCases for ApiTokenUseCases {
+        async fn create(&self, owner_id: OwnerId, draft: ApiTokenDraft, once: Option<Once<ApiToken>>) -> Result<Done<NewApiToken>, CreateApiTokenError>;
+        async fn list(&self, owner_id: OwnerId, state: ApiTokenState, page: PageRequest) -> Result<Page<ApiToken>, ListError>;
+        async fn get(&self, owner_id: OwnerId, id: ApiTokenId) -> Result<ApiToken, NotFoundError>;
+        async fn revoke(&self, owner_id: OwnerId, id: ApiTokenId) -> Result<(), NotFoundError>;
+    }
+}
+
+mock! {
+    /// Mock of [`InvitationUseCases`].
+    pub InvitationUseCases {}
+    #[async_trait]
+    impl InvitationUseCases for InvitationUseCases {
+        async fn create(&self, admin: OwnerId, draft: InvitationDraft, once: Option<Once<Invitation>>) -> Result<Done<NewInvitation>, CreateInvitationError>;
+        async fn list(&self, admin: OwnerId, page: PageRequest) -> Result<Page<Invitation>, ListError>;
+        async fn revoke(&self, id: InvitationId) -> Result<(), NotFoundError>;
+    }
+}
+
+mock! {
+    /// Mock of [`UserUseCases`].
+    pub UserUseCases {}
+    #[async_trait]
+    impl UserUseCases for UserUseCases {
+        async fn list(&self, admin: OwnerId, filter: UserFilter, page: PageRequest) -> Result<Page<User>, ListError>;
+        async fn get(&self, id: OwnerId) -> Result<User, NotFoundError>;
+        async fn change(&self, change: ChangeUser) -> Result<User, ChangeUserError>;
+        async fn set_password(&self, login: &str, password: &SecretString) -> Result<User, SetPasswordError>;
+        async fn promote(&self, login: &str) -> Result<User, NotFoundError>;
+    }
+}
+
+mock! {
+    /// Mock of [`ErasureUseCases`].
+    pub ErasureUseCases {}
+    #[async_trait]
+    impl ErasureUseCases for ErasureUseCases {
+        async fn start(&self, caller: &Principal, request: EraseAccount) -> Result<Erasure, EraseAccountError>;
+        async fn get(&self, id: ErasureId) -> Result<Erasure, NotFoundError>;
     }
 }
 
@@ -211,8 +577,22 @@ pub struct ScriptedUnit<R> {
 pub struct ChatMocks {
     /// Conversations.
     pub sessions: MockSessions,
+    /// The labels on them.
+    pub tags: MockTags,
+    /// Saved templates.
+    pub prompts: MockPrompts,
+    /// Digests of conversations.
+    pub summaries: MockSummaries,
     /// Messages.
     pub messages: MockMessages,
+    /// Writes to messages.
+    pub message_edits: MockMessageEdits,
+    /// What messages said before.
+    pub revisions: MockRevisions,
+    /// Marked messages.
+    pub favourites: MockFavourites,
+    /// All that an owner has.
+    pub owned_rows: MockOwnedRows,
     /// Answers of repeatable requests.
     pub idempotency: MockIdempotencyKeys,
 }
@@ -224,6 +604,16 @@ pub struct IdentityMocks {
     pub users: MockUsers,
     /// Logins.
     pub logins: MockLogins,
+    /// What keeps them signed in.
+    pub refresh_tokens: MockRefreshTokens,
+    /// Counters of attempts to log in.
+    pub login_throttles: MockLoginThrottles,
+    /// API tokens.
+    pub api_tokens: MockApiTokens,
+    /// Erasures.
+    pub erasures: MockErasures,
+    /// Subjects of external issuers.
+    pub external_identities: MockExternalIdentities,
     /// Invitations.
     pub invitations: MockInvitations,
     /// Answers of repeatable requests.
@@ -266,8 +656,36 @@ impl ChatUnit for ScriptedUnit<ChatMocks> {
         &mut self.mocks.sessions
     }
 
+    fn tags(&mut self) -> &mut dyn Tags {
+        &mut self.mocks.tags
+    }
+
+    fn prompts(&mut self) -> &mut dyn Prompts {
+        &mut self.mocks.prompts
+    }
+
+    fn summaries(&mut self) -> &mut dyn Summaries {
+        &mut self.mocks.summaries
+    }
+
     fn messages(&mut self) -> &mut dyn Messages {
         &mut self.mocks.messages
+    }
+
+    fn message_edits(&mut self) -> &mut dyn MessageEdits {
+        &mut self.mocks.message_edits
+    }
+
+    fn revisions(&mut self) -> &mut dyn Revisions {
+        &mut self.mocks.revisions
+    }
+
+    fn favourites(&mut self) -> &mut dyn Favourites {
+        &mut self.mocks.favourites
+    }
+
+    fn owned_rows(&mut self) -> &mut dyn OwnedRows {
+        &mut self.mocks.owned_rows
     }
 
     fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
@@ -284,8 +702,28 @@ impl IdentityUnit for ScriptedUnit<IdentityMocks> {
         &mut self.mocks.logins
     }
 
+    fn refresh_tokens(&mut self) -> &mut dyn RefreshTokens {
+        &mut self.mocks.refresh_tokens
+    }
+
+    fn login_throttles(&mut self) -> &mut dyn LoginThrottles {
+        &mut self.mocks.login_throttles
+    }
+
+    fn external_identities(&mut self) -> &mut dyn ExternalIdentities {
+        &mut self.mocks.external_identities
+    }
+
     fn invitations(&mut self) -> &mut dyn Invitations {
         &mut self.mocks.invitations
+    }
+
+    fn api_tokens(&mut self) -> &mut dyn ApiTokens {
+        &mut self.mocks.api_tokens
+    }
+
+    fn erasures(&mut self) -> &mut dyn Erasures {
+        &mut self.mocks.erasures
     }
 
     fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {

@@ -20,8 +20,8 @@ impl SecretSource for RandomSecrets {
         secret
     }
 
-    fn digest(&self, secret: &[u8; 32]) -> [u8; 32] {
-        Sha256::digest(secret).into()
+    fn digest(&self, bytes: &[u8]) -> [u8; 32] {
+        Sha256::digest(bytes).into()
     }
 
     fn same(&self, a: &[u8; 32], b: &[u8; 32]) -> bool {

@@ -16,9 +16,34 @@ const RULES: &[(&str, &str, Rule)] = &[
         Rule::EmailTaken,
     ),
     (
+        "uq_identity_external_identities__subject",
+        "identity_external_identities.issuer, identity_external_identities.subject",
+        Rule::ExternalIdentityTaken,
+    ),
+    (
+        "pk_identity_api_tokens",
+        "identity_api_tokens.owner_id, identity_api_tokens.id",
+        Rule::ApiTokenIdTaken,
+    ),
+    (
+        "uq_identity_api_tokens__name",
+        "identity_api_tokens.owner_id, identity_api_tokens.name_norm",
+        Rule::ApiTokenNameTaken,
+    ),
+    (
         "pk_chat_sessions",
         "chat_sessions.owner_id, chat_sessions.id",
         Rule::SessionIdTaken,
+    ),
+    (
+        "uq_chat_sessions__auto_key",
+        "chat_sessions.owner_id, chat_sessions.auto_key",
+        Rule::AutoKeyTaken,
+    ),
+    (
+        "pk_chat_prompts",
+        "chat_prompts.owner_id, chat_prompts.id",
+        Rule::PromptIdTaken,
     ),
     (
         "pk_chat_messages",

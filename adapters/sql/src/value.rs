@@ -1,4 +1,4 @@
-use larder_domain::{AttachmentId, GroupId, Instant, InvitationId, LoginId, MessageId, OwnerId, SessionId};
+use larder_domain::{ApiTokenId, ErasureId, AttachmentId, ExternalIdentityId, GroupId, Instant, InvitationId, LoginId, MessageId, OwnerId, PromptId, RefreshTokenId, SessionId, SummaryId};
 use uuid::Uuid;
 
 /// A parameter of a statement. Its [`Kind`] alone decides the type that the database is told, whether there is a value or not,
@@ -74,8 +74,14 @@ values! {
     MessageId => Uuid(|id| id.0),
     AttachmentId => Uuid(|id| id.0),
     GroupId => Uuid(|id| id.0),
+    PromptId => Uuid(|id| id.0),
+    SummaryId => Uuid(|id| id.0),
     LoginId => Uuid(|id| id.0),
+    RefreshTokenId => Uuid(|id| id.0),
     InvitationId => Uuid(|id| id.0),
+    ApiTokenId => Uuid(|id| id.0),
+    ErasureId => Uuid(|id| id.0),
+    ExternalIdentityId => Uuid(|id| id.0),
     Instant => Instant(|instant| instant),
     i64 => Int(|number| number),
     u32 => Int(i64::from),

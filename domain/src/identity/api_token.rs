@@ -1,7 +1,3 @@
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use uuid::Uuid;
-
 use super::{Role, username_norm};
 use crate::chat::words;
 use crate::{ApiTokenId, Code, Instant, Invalid, OwnerId, TextRule, Violations, check_text};
@@ -72,45 +68,6 @@ impl FromIterator<Scope> for Scopes {
 impl std::fmt::Debug for Scopes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.iter().map(Scope::as_str)).finish()
-    }
-}
-
-/// The text of an API token, taken apart: the row's keys in clear, and the secret (`ID-60`).
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct ApiTokenText {
-    /// Whose it is.
-    pub owner_id: OwnerId,
-    /// The row.
-    pub id: ApiTokenId,
-    /// What proves that the bearer was given it. Only its SHA-256 is stored.
-    pub secret: [u8; 32],
-}
-
-impl ApiTokenText {
-    /// How every API token begins, and no other token does.
-    pub const PREFIX: &str = "lrd_";
-
-    /// Reads the text that was handed out; `None` when it can't be one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(Self::PREFIX)?).ok()?;
-        let (owner_id, rest) = bytes.split_first_chunk::<16>()?;
-        let (id, secret) = rest.split_first_chunk::<16>()?;
-        Some(Self {
-            owner_id: OwnerId(Uuid::from_bytes(*owner_id)),
-            id: ApiTokenId(Uuid::from_bytes(*id)),
-            secret: secret.try_into().ok()?,
-        })
-    }
-
-    /// The text that is handed out, once: `lrd_` and base64url of owner, id and secret.
-    pub fn text(&self) -> String {
-        let keys = [
-            self.owner_id.0.as_bytes().as_slice(),
-            self.id.0.as_bytes(),
-            &self.secret,
-        ]
-        .concat();
-        format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(keys))
     }
 }
 
@@ -204,6 +161,7 @@ mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -222,30 +180,6 @@ mod tests {
             expires_at: Some(at(10)),
             last_used_at: None,
             revoked_at: None,
-        }
-    }
-
-    #[test]
-    fn id_60_the_text_reads_back_and_nothing_else_does() {
-        let token = ApiTokenText {
-            owner_id: OwnerId(Uuid::from_u128(1)),
-            id: ApiTokenId(Uuid::from_u128(2)),
-            secret: [0xfb; 32],
-        };
-        let text = token.text();
-        assert!(text.starts_with("lrd_") && text.len() == 90);
-        assert!(ApiTokenText::parse(&text).is_some_and(|read| read == token));
-        for wrong in [
-            "",
-            "lrd_",
-            "lrd_AAAA",
-            &text[4..],
-            &text[..89],
-            &format!("lri_{}", &text[4..]),
-            &format!("{text}AAAA"),
-            &format!("{text}=="),
-        ] {
-            assert!(ApiTokenText::parse(wrong).is_none(), "{wrong}");
         }
     }
 
@@ -314,8 +248,16 @@ mod tests {
         assert_eq!(draft(&"x".repeat(100), &[Scope::Worker], Some(6)), None);
         for (refused, pointer, code) in [
             (draft("", &[Scope::ChatRead], None), "/name", Code::TooShort),
-            (draft(&"x".repeat(101), &[Scope::ChatRead], None), "/name", Code::TooLong),
-            (draft(&"\u{fdfa}".repeat(9), &[Scope::ChatRead], None), "/name", Code::TooLong),
+            (
+                draft(&"x".repeat(101), &[Scope::ChatRead], None),
+                "/name",
+                Code::TooLong,
+            ),
+            (
+                draft(&"\u{fdfa}".repeat(9), &[Scope::ChatRead], None),
+                "/name",
+                Code::TooLong,
+            ),
             (draft("a\0", &[Scope::ChatRead], None), "/name", Code::Nul),
             (draft("x", &[], None), "/scopes", Code::TooShort),
             (draft("x", &[Scope::ChatRead], Some(5)), "/expires_at", Code::OutOfRange),

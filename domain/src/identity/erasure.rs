@@ -28,7 +28,11 @@ pub struct ContextErasure {
 impl ContextErasure {
     /// Whether it is over, for somebody who looks at it.
     pub fn state(&self) -> ErasureState {
-        if self.is_done { ErasureState::Done } else { ErasureState::Running }
+        if self.is_done {
+            ErasureState::Done
+        } else {
+            ErasureState::Running
+        }
     }
 }
 

@@ -2,8 +2,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
+use super::user::check_email;
 use crate::identity::{Role, email_norm};
-use crate::{Instant, InvitationId, OwnerId};
+use crate::{Code, Instant, Invalid, InvitationId, OwnerId, Violations};
 
 /// The 32 secret bytes of an invitation. Only their SHA-256 is stored.
 pub type InvitationSecret = [u8; 32];
@@ -60,6 +61,50 @@ pub struct Invitation {
     pub revoked_at: Option<Instant>,
 }
 
+/// What is sent to make an invitation.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct InvitationDraft {
+    /// Binds it to an address.
+    pub email: Option<String>,
+    /// The roles that the new account gets.
+    pub roles: Vec<Role>,
+    /// When it ends, in the future; a week after it was made unless sent.
+    pub expires_at: Option<Instant>,
+}
+
+impl InvitationDraft {
+    /// How long an invitation counts unless its draft says otherwise.
+    pub const COUNTS_FOR: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 60 * 60);
+
+    /// The invitation that `created_by` makes of it (`ID-04`).
+    pub fn make(
+        self,
+        id: InvitationId,
+        secret_hash: [u8; 32],
+        created_by: OwnerId,
+        now: Instant,
+    ) -> Result<Invitation, Invalid> {
+        let mut violations = Violations::new();
+        if let Some(email) = &self.email {
+            check_email(email, &mut violations);
+        }
+        if self.expires_at.is_some_and(|end| end <= now) {
+            violations.add("/expires_at", Code::OutOfRange, "must lie in the future");
+        }
+        violations.finish(Invitation {
+            id,
+            secret_hash,
+            email_norm: self.email.as_deref().map(email_norm),
+            roles: Role::sorted(self.roles),
+            created_by,
+            created_at: now,
+            expires_at: self.expires_at.unwrap_or_else(|| now.plus(Self::COUNTS_FOR)),
+            used: None,
+            revoked_at: None,
+        })
+    }
+}
+
 impl Invitation {
     /// Whether it still admits somebody with this email at `now`.
     pub fn admits(&self, email: Option<&str>, now: Instant) -> bool {
@@ -96,6 +141,29 @@ mod tests {
         ] {
             assert!(InvitationToken::parse(wrong).is_none(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn id_04_an_invitation_counts_for_a_week_unless_it_says_otherwise() {
+        let id = InvitationId(Uuid::from_u128(7));
+        let (admin, now) = (OwnerId(Uuid::from_u128(1)), Instant::EPOCH);
+        let draft = InvitationDraft {
+            email: Some(" Ann@Example.com ".into()),
+            roles: vec![Role::Worker, Role::Worker],
+            expires_at: None,
+        };
+        let made = draft.clone().make(id, [2; 32], admin, now).unwrap();
+        assert_eq!(made.email_norm.as_deref(), Some("ann@example.com"));
+        assert_eq!(made.roles, [Role::Worker]);
+        assert_eq!(made.expires_at, now.plus(InvitationDraft::COUNTS_FOR));
+        let bad = InvitationDraft {
+            email: Some("nobody".into()),
+            expires_at: Some(now),
+            ..draft
+        };
+        let refused = bad.make(id, [2; 32], admin, now).unwrap_err();
+        let pointers: Vec<&str> = refused.violations().iter().map(|v| v.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/email", "/expires_at"]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct KeyedSecret {
 impl KeyedSecret {
     /// What a refresh token starts with.
     pub const REFRESH: &str = "lrr_";
+    /// What an API token starts with.
+    pub const API_TOKEN: &str = "lrd_";
 
     /// Reads the text that was handed out; `None` when it can't be one that starts with `prefix`.
     pub fn parse(prefix: &str, text: &str) -> Option<Self> {
@@ -57,7 +59,7 @@ mod tests {
         let text = token.text(PREFIX);
         assert!(text.starts_with("lrr_") && text.len() == 90, "{text}");
         assert!(KeyedSecret::parse(PREFIX, &text).is_some_and(|read| read == token));
-        assert!(KeyedSecret::parse("lrd_", &text).is_none());
+        assert!(KeyedSecret::parse(KeyedSecret::API_TOKEN, &text).is_none());
         for wrong in [
             "",
             "lrr_",

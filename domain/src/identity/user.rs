@@ -88,17 +88,63 @@ impl UserDraft {
 
 /// What a person wants changed of the own account (`ID-41`).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct UserPatch {
+pub struct AccountPatch {
     /// The name that the person is shown under and logs in with.
     pub username: Patch<String>,
     /// `null` removes it.
     pub email: Patch<String>,
 }
 
+/// What an administrator changes of an account (`ID-42`): absent keeps, null is none or false.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct UserPatch {
+    /// All its roles.
+    pub roles: Patch<Vec<Role>>,
+    /// Whether it is disabled.
+    pub disabled: Patch<bool>,
+    /// Whether its email counts as verified.
+    pub email_verified: Patch<bool>,
+}
+
 impl User {
+    /// Whether it can administer now.
+    pub fn is_enabled_admin(&self) -> bool {
+        self.disabled_at.is_none() && self.roles.contains(&Role::Admin)
+    }
+
+    /// The account as an administrator changes it at `now`; `None` when the patch changes nothing (`ID-42`).
+    pub fn administered(&self, patch: &UserPatch, now: Instant) -> Result<Option<Self>, Invalid> {
+        let is_set = |patch: &Patch<bool>, before: bool| match patch {
+            Patch::Keep => before,
+            Patch::Clear => false,
+            Patch::Set(value) => *value,
+        };
+        let (was_disabled, was_verified) = (self.disabled_at.is_some(), self.email_verified_at.is_some());
+        let is_disabled = is_set(&patch.disabled, was_disabled);
+        let is_verified = is_set(&patch.email_verified, was_verified);
+        if is_verified && self.email.is_none() {
+            let message = "can't be true of an account without an email";
+            return Err(Invalid::one("/email_verified", Code::BadFormat, message));
+        }
+        let roles = match &patch.roles {
+            Patch::Keep => self.roles.clone(),
+            Patch::Clear => Vec::new(),
+            Patch::Set(roles) => Role::sorted(roles.clone()),
+        };
+        let is_same = roles == self.roles && is_disabled == was_disabled && is_verified == was_verified;
+        Ok((!is_same).then(|| Self {
+            roles,
+            disabled_at: is_disabled.then(|| self.disabled_at.unwrap_or(now)),
+            email_verified_at: is_verified.then(|| self.email_verified_at.unwrap_or(now)),
+            updated_at: now,
+            version: self.version + 1,
+            ..self.clone()
+        }))
+    }
+
     /// The account with a patch applied at `now`; equal to this one when nothing changes. Another email is an unverified one
     /// (`ID-41`).
-    pub fn patched(&self, patch: UserPatch, now: Instant) -> Result<Self, Invalid> {
+    pub fn patched(&self, patch: AccountPatch, now: Instant) -> Result<Self, Invalid> {
         let mut violations = Violations::new();
         let username = match patch.username {
             Patch::Keep => self.username.clone(),
@@ -142,7 +188,7 @@ impl User {
     }
 }
 
-fn check_email(email: &str, violations: &mut Violations) {
+pub(super) fn check_email(email: &str, violations: &mut Violations) {
     let email = email.trim();
     check_text(email, TextRule::up_to(254), "/email", violations);
     let halves: Vec<&str> = email.split('@').collect();
@@ -271,7 +317,7 @@ mod tests {
     fn id_41_another_email_is_an_unverified_one() {
         let later = Instant::EPOCH.plus(std::time::Duration::from_secs(1));
         let set = |text: &str| Patch::Set(text.to_owned());
-        let patched = |username, email| account().patched(UserPatch { username, email }, later);
+        let patched = |username, email| account().patched(AccountPatch { username, email }, later);
 
         for (username, email) in [
             (Patch::Keep, Patch::Keep),
@@ -303,10 +349,47 @@ mod tests {
             (Patch::Keep, set(""), "/email"),
         ] {
             let refused = account()
-                .patched(UserPatch { username, email }, Instant::EPOCH)
+                .patched(AccountPatch { username, email }, Instant::EPOCH)
                 .unwrap_err();
             assert!(refused.violations().iter().all(|found| found.pointer == expected));
         }
+    }
+
+    #[test]
+    fn id_42_what_an_administrator_changes() {
+        let now = Instant::EPOCH.plus(std::time::Duration::from_secs(1));
+        let admin = User {
+            roles: vec![Role::Admin],
+            ..account()
+        };
+        let same = UserPatch {
+            roles: Patch::Set(vec![Role::Admin, Role::Admin]),
+            disabled: Patch::Clear,
+            email_verified: Patch::Set(true),
+        };
+        for patch in [UserPatch::default(), same] {
+            assert_eq!(admin.administered(&patch, now).unwrap(), None);
+        }
+        let all = UserPatch {
+            roles: Patch::Set(vec![Role::Worker, Role::Admin]),
+            disabled: Patch::Set(true),
+            email_verified: Patch::Set(false),
+        };
+        let changed = admin.administered(&all, now).unwrap().unwrap();
+        assert_eq!(changed.roles, [Role::Admin, Role::Worker]);
+        assert_eq!((changed.disabled_at, changed.email_verified_at), (Some(now), None));
+        assert_eq!((changed.updated_at, changed.version), (now, 4));
+        assert!(admin.is_enabled_admin() && !changed.is_enabled_admin());
+        let nameless = User {
+            email: None,
+            email_verified_at: None,
+            ..admin
+        };
+        let verified = UserPatch {
+            email_verified: Patch::Set(true),
+            ..UserPatch::default()
+        };
+        assert!(nameless.administered(&verified, now).is_err());
     }
 
     proptest! {

@@ -1,3 +1,4 @@
+use super::BadCursor;
 use crate::outbound::{BoxError, HashingError, Outage, StorageError, TokenError};
 
 /// What can go wrong in any use case without being the caller's fault.
@@ -52,4 +53,26 @@ impl From<TokenError> for Failure {
     fn from(error: TokenError) -> Self {
         Self::Internal(Box::new(error))
     }
+}
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The cursor does not belong to this list.
+    #[error(transparent)]
+    BadCursor(#[from] BadCursor),
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// Why nothing was read.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFoundError {
+    /// There is none, or it is in the trash, or somebody else's.
+    #[error("not found")]
+    NotFound,
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
 }

@@ -4,11 +4,13 @@
 pub mod chat;
 pub mod identity;
 
+mod clocks;
 mod error;
 mod idempotency;
 mod page;
 
-pub use error::Failure;
+pub use clocks::Clocks;
+pub use error::{Failure, ListError, NotFoundError};
 pub use idempotency::{Answering, Done, KeyReused, Once};
 pub use page::{BadCursor, Page, PageRequest};
 

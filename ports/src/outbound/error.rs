@@ -58,8 +58,18 @@ pub enum Rule {
     EmailTaken,
     /// An id that is already a user's.
     UserIdTaken,
+    /// An API token id that the owner already has.
+    ApiTokenIdTaken,
+    /// One active API token of an owner per name (`ID-60`).
+    ApiTokenNameTaken,
+    /// One account per subject of an external issuer (`ID-53`).
+    ExternalIdentityTaken,
     /// A session id that the owner already has, live or in the trash (`CH-06`).
     SessionIdTaken,
+    /// A live session that was made for the character already (`CH-22`).
+    AutoKeyTaken,
+    /// A prompt id that the owner already has, live or in the trash.
+    PromptIdTaken,
     /// A message id that the owner already has, live or in the trash (`CH-06`).
     MessageIdTaken,
 }

@@ -4,16 +4,18 @@ pub mod chat;
 pub mod identity;
 
 mod ambient;
+mod erasure;
 mod error;
 mod idempotency;
 mod security;
 mod unit_of_work;
 
 pub use ambient::{Clock, IdGenerator};
+pub use erasure::{ErasableContext, OwnedRows};
 pub use error::{BoxError, Outage, Rule, StorageError};
 pub use idempotency::{Claim, IdempotencyKeys, RequestKey, StoredAnswer};
 pub use security::{
-    AccessClaims, HashingError, PasswordHasher, Seal, SecretSource, TokenError, TokenIssuer, TokenVerifier,
+    AccessClaims, ExternalTokenError, ExternalTokenVerifier, HashingError, KeyedDigest, PasswordHasher, Seal, SecretSource, TokenError, TokenIssuer, TokenVerifier,
 };
 pub use unit_of_work::{Access, Probe, Store, UnitOfWork};
 

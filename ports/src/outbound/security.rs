@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use larder_domain::identity::{Role, User};
+use larder_domain::identity::{ExternalClaims, Role, User};
 use larder_domain::{Instant, LoginId, OwnerId};
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -98,6 +98,28 @@ pub enum TokenError {
     Signing,
 }
 
+/// Checks tokens of external issuers (`ID-50` to `ID-52`).
+#[async_trait]
+pub trait ExternalTokenVerifier: Send + Sync {
+    /// What a token says whose issuer is configured, and whose signature, audience, types and times are right at `now`. Only that
+    /// issuer's keys and algorithms count, whatever the token's header says.
+    async fn verify(&self, token: &str, now: Instant) -> Result<ExternalClaims, ExternalTokenError>;
+}
+
+/// Why a token of an external issuer is refused.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ExternalTokenError {
+    /// It was good once.
+    #[error("the token has expired")]
+    Expired,
+    /// It never was good, or its issuer is not a configured one.
+    #[error("the token is not valid")]
+    Invalid,
+    /// The issuer's keys can't be had at the moment.
+    #[error("the keys of the issuer can't be had")]
+    Unavailable,
+}
+
 /// Makes text that only this installation can have made: cursors.
 pub trait Seal: Send + Sync {
     /// Seals a payload together with the context in which it may be opened again. The result is URL-safe.
@@ -107,13 +129,19 @@ pub trait Seal: Send + Sync {
     fn open(&self, context: &[u8], sealed: &str) -> Option<Vec<u8>>;
 }
 
+/// Makes digests that only this installation can make, of what must be found again but not be read.
+pub trait KeyedDigest: Send + Sync {
+    /// The digest of a text. Every `purpose` has digests of its own.
+    fn keyed_digest(&self, purpose: &str, text: &[u8]) -> [u8; 32];
+}
+
 /// Makes and compares the secret bytes of tokens that are stored as a hash.
 pub trait SecretSource: Send + Sync {
     /// 32 fresh random bytes.
     fn draw(&self) -> [u8; 32];
 
     /// SHA-256.
-    fn digest(&self, secret: &[u8; 32]) -> [u8; 32];
+    fn digest(&self, bytes: &[u8]) -> [u8; 32];
 
     /// Compares two digests in constant time.
     fn same(&self, a: &[u8; 32], b: &[u8; 32]) -> bool;

@@ -1,10 +1,18 @@
 //! The store of conversations.
 
+mod erasure;
+mod favourite;
 mod message;
+mod message_edit;
+mod prompt;
+mod revision;
 mod session;
+mod summary;
+mod tag;
 
-use larder_ports::outbound::IdempotencyKeys;
-use larder_ports::outbound::chat::{ChatUnit, Messages, Sessions};
+use larder_ports::outbound::{IdempotencyKeys, OwnedRows};
+use larder_ports::outbound::chat::{Favourites, MessageEdits, Revisions};
+use larder_ports::outbound::chat::{ChatUnit, Messages, Prompts, Sessions, Summaries, Tags};
 
 use crate::catalogue::Fragment;
 use crate::{Connection, Statement, Unit};
@@ -14,7 +22,35 @@ impl<C: Connection> ChatUnit for Unit<C> {
         self
     }
 
+    fn tags(&mut self) -> &mut dyn Tags {
+        self
+    }
+
+    fn prompts(&mut self) -> &mut dyn Prompts {
+        self
+    }
+
+    fn summaries(&mut self) -> &mut dyn Summaries {
+        self
+    }
+
     fn messages(&mut self) -> &mut dyn Messages {
+        self
+    }
+
+    fn message_edits(&mut self) -> &mut dyn MessageEdits {
+        self
+    }
+
+    fn revisions(&mut self) -> &mut dyn Revisions {
+        self
+    }
+
+    fn favourites(&mut self) -> &mut dyn Favourites {
+        self
+    }
+
+    fn owned_rows(&mut self) -> &mut dyn OwnedRows {
         self
     }
 
@@ -25,12 +61,30 @@ impl<C: Connection> ChatUnit for Unit<C> {
 
 /// Every statement of the context, by aggregate.
 pub(crate) fn statements() -> &'static [&'static [&'static Statement]] {
-    &[session::STATEMENTS, message::STATEMENTS]
+    &[erasure::STATEMENTS, session::STATEMENTS, tag::STATEMENTS, prompt::STATEMENTS, summary::STATEMENTS, message::STATEMENTS, message_edit::STATEMENTS, revision::STATEMENTS, favourite::STATEMENTS]
 }
 
 /// What the dialects spell differently, and column lists.
 pub(crate) fn fragments() -> &'static [Fragment] {
     &[
+        session::TAGGED,
+        tag::SMALLEST,
+        summary::ARRAYS,
+        Fragment {
+            mark: "{session_filter}",
+            postgres: session::FILTER,
+            sqlite: session::FILTER,
+        },
+        Fragment {
+            mark: "{prompt_columns}",
+            postgres: prompt::COLUMNS,
+            sqlite: prompt::COLUMNS,
+        },
+        Fragment {
+            mark: "{summary_columns}",
+            postgres: summary::COLUMNS,
+            sqlite: summary::COLUMNS,
+        },
         Fragment {
             mark: "{session_row}",
             postgres: session::ROW,
@@ -61,6 +115,30 @@ pub(crate) fn fragments() -> &'static [Fragment] {
             postgres: message::ATTACHMENT_FIELDS,
             sqlite: message::ATTACHMENT_FIELDS,
         },
+        Fragment {
+            mark: "{message_in_view}",
+            postgres: message::IN_VIEW,
+            sqlite: message::IN_VIEW,
+        },
+        Fragment {
+            mark: "{revision_columns}",
+            postgres: revision::COLUMNS,
+            sqlite: revision::COLUMNS,
+        },
+        Fragment {
+            mark: "{of_live_message}",
+            postgres: revision::OF_LIVE,
+            sqlite: revision::OF_LIVE,
+        },
+        Fragment {
+            mark: "{session_header}",
+            postgres: favourite::HEADER,
+            sqlite: favourite::HEADER,
+        },
+        message_edit::IDS,
+        message_edit::KEPT_ATTACHMENTS,
+        message_edit::JSON,
+        message::ATTACHMENT_ROWS,
         session::TAGS,
         session::KEPT_TAGS,
         session::TAG_ROWS,

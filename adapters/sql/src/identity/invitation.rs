@@ -1,13 +1,17 @@
 use async_trait::async_trait;
 use larder_domain::identity::Invitation;
 use larder_domain::{Instant, InvitationId, OwnerId};
-use larder_ports::outbound::StorageError;
 use larder_ports::outbound::identity::Invitations;
+use larder_ports::outbound::{Place, StorageError};
+use uuid::Uuid;
 
 use super::user::{read_roles, roles_json};
 use crate::catalogue::{Effect, Statement};
-use crate::row::Reader;
+use crate::row::{Reader, Row};
 use crate::{Connection, Unit, Value};
+
+pub(crate) const COLUMNS: &str = "i.id, i.secret_hash, i.email_norm, CAST(i.roles AS text), i.created_by, i.created_at, \
+    i.expires_at, i.used_at, i.used_by, i.revoked_at";
 
 static INSERT: Statement = Statement {
     name: "identity_invitations.insert",
@@ -19,8 +23,7 @@ static INSERT: Statement = Statement {
 static FIND: Statement = Statement {
     name: "identity_invitations.find",
     effect: Effect::Reads,
-    text: "SELECT i.id, i.secret_hash, i.email_norm, CAST(i.roles AS text), i.created_by, i.created_at, i.expires_at, \
-           i.used_at, i.used_by, i.revoked_at FROM {s}identity_invitations i WHERE i.id = $1",
+    text: "SELECT {invitation_columns} FROM {s}identity_invitations i WHERE i.id = $1",
     only: None,
 };
 static CONSUME: Statement = Statement {
@@ -30,8 +33,22 @@ static CONSUME: Statement = Statement {
            WHERE id = $1 AND used_at IS NULL AND revoked_at IS NULL AND expires_at > $3 RETURNING id",
     only: None,
 };
+static LIST: Statement = Statement {
+    name: "identity_invitations.list",
+    effect: Effect::Reads,
+    text: "SELECT {invitation_columns} FROM {s}identity_invitations i WHERE (i.created_at, i.id) < ($1, $2) \
+           ORDER BY i.created_at DESC, i.id DESC LIMIT $3",
+    only: None,
+};
+static REVOKE: Statement = Statement {
+    name: "identity_invitations.revoke",
+    effect: Effect::Writes,
+    text: "UPDATE {s}identity_invitations SET revoked_at = CASE WHEN used_at IS NULL THEN COALESCE(revoked_at, $2) \
+           ELSE revoked_at END WHERE id = $1 RETURNING id",
+    only: None,
+};
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&INSERT, &FIND, &CONSUME];
+pub(crate) const STATEMENTS: &[&Statement] = &[&INSERT, &FIND, &CONSUME, &LIST, &REVOKE];
 
 #[async_trait]
 impl<C: Connection> Invitations for Unit<C> {
@@ -53,24 +70,37 @@ impl<C: Connection> Invitations for Unit<C> {
     }
 
     async fn find(&mut self, id: InvitationId) -> Result<Option<Invitation>, StorageError> {
-        let Some(row) = self.fetch_optional(&FIND, &[id.into()]).await? else {
-            return Ok(None);
-        };
-        let mut row = Reader::new(&row, "identity_invitations");
-        Ok(Some(Invitation {
-            id: InvitationId(row.id()?),
-            secret_hash: row.digest("secret_hash")?,
-            email_norm: row.text("email_norm")?,
-            roles: read_roles(&mut row)?,
-            created_by: OwnerId(row.required_uuid("created_by")?),
-            created_at: row.required_instant("created_at")?,
-            expires_at: row.required_instant("expires_at")?,
-            used: row.instant("used_at")?.zip(row.uuid("used_by")?.map(OwnerId)),
-            revoked_at: row.instant("revoked_at")?,
-        }))
+        let row = self.fetch_optional(&FIND, &[id.into()]).await?;
+        row.map(|row| read(&row)).transpose()
     }
 
     async fn consume(&mut self, id: InvitationId, user_id: OwnerId, now: Instant) -> Result<bool, StorageError> {
         self.execute(&CONSUME, &[id.into(), user_id.into(), now.into()]).await
     }
+
+    async fn list(&mut self, after: Option<Place>, limit: u32) -> Result<Vec<Invitation>, StorageError> {
+        // The first page lies behind a place that no row can have.
+        let (at, id) = after.map_or((Instant::MAX, Uuid::max()), |place| (place.at, place.id));
+        let rows = self.fetch(&LIST, &[at.into(), id.into(), limit.into()]).await?;
+        rows.iter().map(read).collect()
+    }
+
+    async fn revoke(&mut self, id: InvitationId, now: Instant) -> Result<bool, StorageError> {
+        self.execute(&REVOKE, &[id.into(), now.into()]).await
+    }
+}
+
+fn read<R: Row>(row: &R) -> Result<Invitation, StorageError> {
+    let mut row = Reader::new(row, "identity_invitations");
+    Ok(Invitation {
+        id: InvitationId(row.id()?),
+        secret_hash: row.digest("secret_hash")?,
+        email_norm: row.text("email_norm")?,
+        roles: read_roles(&mut row)?,
+        created_by: OwnerId(row.required_uuid("created_by")?),
+        created_at: row.required_instant("created_at")?,
+        expires_at: row.required_instant("expires_at")?,
+        used: row.instant("used_at")?.zip(row.uuid("used_by")?.map(OwnerId)),
+        revoked_at: row.instant("revoked_at")?,
+    })
 }

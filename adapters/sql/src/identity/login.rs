@@ -1,8 +1,9 @@
 use async_trait::async_trait;
 use larder_domain::identity::{Login, LoginMethod, RevokeReason, User};
-use larder_domain::{Instant, LoginId, OwnerId};
-use larder_ports::outbound::StorageError;
+use larder_domain::{Instant, LoginId, OwnerId, RefreshTokenId};
 use larder_ports::outbound::identity::Logins;
+use larder_ports::outbound::{Place, StorageError};
+use uuid::Uuid;
 
 use super::user;
 use crate::catalogue::{Effect, Statement};
@@ -43,7 +44,48 @@ static SWEEP: Statement = Statement {
     only: None,
 };
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&INSERT, &FIND_WITH_USER, &EVICT, &SWEEP];
+static TOUCH_BY_TOKEN: Statement = Statement {
+    name: "identity_logins.touch_by_token",
+    effect: Effect::Writes,
+    text: "UPDATE {s}identity_logins SET last_used_at = $3 WHERE owner_id = $1 AND id = (SELECT t.login_id \
+           FROM {s}identity_refresh_tokens t WHERE t.owner_id = $1 AND t.id = $2) \
+           RETURNING id, owner_id, method, user_agent, ip_address, created_at, last_used_at, expires_at, revoked_at, \
+           revoke_reason",
+    only: None,
+};
+static LIST: Statement = Statement {
+    name: "identity_logins.list",
+    effect: Effect::Reads,
+    text: "SELECT {login_columns} FROM {s}identity_logins l \
+           WHERE l.owner_id = $1 AND l.revoked_at IS NULL AND l.expires_at > $2 AND (l.created_at, l.id) < ($3, $4) \
+           ORDER BY l.created_at DESC, l.id DESC LIMIT $5",
+    only: None,
+};
+static REVOKE: Statement = Statement {
+    name: "identity_logins.revoke",
+    effect: Effect::Writes,
+    text: "UPDATE {s}identity_logins SET revoked_at = $4, revoke_reason = $3 \
+           WHERE owner_id = $1 AND id = $2 AND revoked_at IS NULL AND expires_at > $4 RETURNING id",
+    only: None,
+};
+static REVOKE_ALL: Statement = Statement {
+    name: "identity_logins.revoke_all",
+    effect: Effect::Writes,
+    text: "UPDATE {s}identity_logins SET revoked_at = $3, revoke_reason = $2 \
+           WHERE owner_id = $1 AND revoked_at IS NULL RETURNING id",
+    only: None,
+};
+
+pub(crate) const STATEMENTS: &[&Statement] = &[
+    &INSERT,
+    &FIND_WITH_USER,
+    &EVICT,
+    &SWEEP,
+    &TOUCH_BY_TOKEN,
+    &LIST,
+    &REVOKE,
+    &REVOKE_ALL,
+];
 
 #[async_trait]
 impl<C: Connection> Logins for Unit<C> {
@@ -78,14 +120,68 @@ impl<C: Connection> Logins for Unit<C> {
 
     async fn evict(&mut self, owner_id: OwnerId, keep: u32, now: Instant) -> Result<Vec<LoginId>, StorageError> {
         let rows = self.fetch(&EVICT, &[owner_id.into(), keep.into(), now.into()]).await?;
-        rows.iter()
-            .map(|row| Reader::new(row, "identity_logins").id().map(LoginId))
-            .collect()
+        ids(&rows)
     }
 
     async fn sweep(&mut self, owner_id: OwnerId, before: Instant) -> Result<(), StorageError> {
         self.fetch(&SWEEP, &[owner_id.into(), before.into()]).await.map(|_| ())
     }
+
+    async fn touch_by_token(
+        &mut self,
+        owner_id: OwnerId,
+        token_id: RefreshTokenId,
+        now: Instant,
+    ) -> Result<Option<Login>, StorageError> {
+        let row = self
+            .fetch_optional(&TOUCH_BY_TOKEN, &[owner_id.into(), token_id.into(), now.into()])
+            .await?;
+        row.map(|row| read(&mut Reader::new(&row, "identity_logins")))
+            .transpose()
+    }
+
+    async fn list(
+        &mut self,
+        owner_id: OwnerId,
+        now: Instant,
+        after: Option<Place>,
+        limit: u32,
+    ) -> Result<Vec<Login>, StorageError> {
+        let (at, id) = after.map_or((Instant::MAX, Uuid::max()), |place| (place.at, place.id));
+        let values: [Value<'_>; 5] = [owner_id.into(), now.into(), at.into(), id.into(), limit.into()];
+        let rows = self.fetch(&LIST, &values).await?;
+        rows.iter()
+            .map(|row| read(&mut Reader::new(row, "identity_logins")))
+            .collect()
+    }
+
+    async fn revoke(
+        &mut self,
+        owner_id: OwnerId,
+        id: LoginId,
+        reason: RevokeReason,
+        now: Instant,
+    ) -> Result<bool, StorageError> {
+        let values: [Value<'_>; 4] = [owner_id.into(), id.into(), reason.as_str().into(), now.into()];
+        self.execute(&REVOKE, &values).await
+    }
+
+    async fn revoke_all(
+        &mut self,
+        owner_id: OwnerId,
+        reason: RevokeReason,
+        now: Instant,
+    ) -> Result<Vec<LoginId>, StorageError> {
+        let values: [Value<'_>; 3] = [owner_id.into(), reason.as_str().into(), now.into()];
+        let rows = self.fetch(&REVOKE_ALL, &values).await?;
+        ids(&rows)
+    }
+}
+
+fn ids<R: Row>(rows: &[R]) -> Result<Vec<LoginId>, StorageError> {
+    rows.iter()
+        .map(|row| Reader::new(row, "identity_logins").id().map(LoginId))
+        .collect()
 }
 
 fn read<R: Row>(row: &mut Reader<'_, R>) -> Result<Login, StorageError> {

@@ -1,8 +1,9 @@
 use async_trait::async_trait;
 use larder_domain::identity::{LoginName, Role, User};
 use larder_domain::{Instant, OwnerId, Version};
-use larder_ports::outbound::StorageError;
-use larder_ports::outbound::identity::Users;
+use larder_ports::outbound::identity::{UserFilter, Users};
+use larder_ports::outbound::{Place, StorageError};
+use uuid::Uuid;
 
 use crate::catalogue::{Effect, Statement};
 use crate::row::{Reader, Row};
@@ -63,8 +64,39 @@ static NOTE_LOGIN: Statement = Statement {
     text: "UPDATE {s}identity_users SET last_login_at = $2 WHERE id = $1",
     only: None,
 };
+static LIST: Statement = Statement {
+    name: "identity_users.list",
+    effect: Effect::Reads,
+    text: "SELECT {user_columns} FROM {s}identity_users u WHERE (u.created_at, u.id) > ($3, $4) \
+           AND ($1 IS NULL OR {has_role}) AND ($2 IS NULL OR (u.disabled_at IS NOT NULL) = $2) \
+           ORDER BY u.created_at, u.id LIMIT $5",
+    only: None,
+};
+/// A write that changes nothing locks the row on every engine.
+static LOCK: Statement = Statement {
+    name: "identity_users.lock",
+    effect: Effect::Writes,
+    text: "UPDATE {s}identity_users SET version = version WHERE id = $1 RETURNING id",
+    only: None,
+};
+static LOCK_ADMINS: Statement = Statement {
+    name: "identity_users.lock_admins",
+    effect: Effect::Writes,
+    text: "UPDATE {s}identity_state SET first_user_id = first_user_id WHERE id = 1",
+    only: None,
+};
+static HAS_OTHER_ADMIN: Statement = Statement {
+    name: "identity_users.has_other_admin",
+    effect: Effect::Reads,
+    text: "SELECT u.id FROM {s}identity_users u WHERE {has_role} AND u.disabled_at IS NULL AND u.id <> $2 LIMIT 1",
+    only: None,
+};
 
 pub(crate) const STATEMENTS: &[&Statement] = &[
+    &LIST,
+    &LOCK,
+    &LOCK_ADMINS,
+    &HAS_OTHER_ADMIN,
     &CLAIM_FIRST,
     &ANY_EVER,
     &INSERT,
@@ -143,6 +175,40 @@ impl<C: Connection> Users for Unit<C> {
 
     async fn note_login(&mut self, id: OwnerId, at: Instant) -> Result<(), StorageError> {
         self.fetch(&NOTE_LOGIN, &[id.into(), at.into()]).await.map(|_| ())
+    }
+
+    async fn list(
+        &mut self,
+        filter: UserFilter,
+        after: Option<Place>,
+        limit: u32,
+    ) -> Result<Vec<User>, StorageError> {
+        // The first page lies behind a place that no row can have.
+        let (at, id) = after.map_or((Instant::MIN, Uuid::nil()), |place| (place.at, place.id));
+        let values: [Value<'_>; 5] = [
+            filter.role.map(Role::as_str).into(),
+            filter.disabled.into(),
+            at.into(),
+            id.into(),
+            limit.into(),
+        ];
+        let rows = self.fetch(&LIST, &values).await?;
+        rows.iter()
+            .map(|row| read(&mut Reader::new(row, "identity_users")))
+            .collect()
+    }
+
+    async fn lock(&mut self, id: OwnerId) -> Result<bool, StorageError> {
+        self.execute(&LOCK, &[id.into()]).await
+    }
+
+    async fn lock_admins(&mut self) -> Result<(), StorageError> {
+        self.fetch(&LOCK_ADMINS, &[]).await.map(|_| ())
+    }
+
+    async fn has_other_admin(&mut self, id: OwnerId) -> Result<bool, StorageError> {
+        self.execute(&HAS_OTHER_ADMIN, &[Role::Admin.as_str().into(), id.into()])
+            .await
     }
 }
 

@@ -4,6 +4,7 @@ use larder_domain::{Invalid, MessageId, OwnerId, SessionId};
 
 use super::NotFoundError;
 use crate::inbound::{BadCursor, Done, Failure, KeyReused, Once, Page, PageRequest};
+use crate::outbound::Deleted;
 use crate::outbound::chat::Order;
 
 /// Messages. Somebody else's is answered like a missing one.
@@ -44,7 +45,8 @@ pub trait MessageUseCases: Send + Sync {
     /// A live message.
     async fn get(&self, owner_id: OwnerId, id: MessageId) -> Result<MessageView, NotFoundError>;
 
-    /// A page of the live messages of a live session.
+    /// A page of the messages of a live session. Only asked for live and trashed messages, it opens a session in the trash too
+    /// (`CH-47`).
     async fn list(&self, owner_id: OwnerId, request: ListMessages) -> Result<Page<MessageView>, ListMessagesError>;
 }
 
@@ -100,6 +102,8 @@ pub struct ListMessages {
     pub session_id: SessionId,
     /// From the first or from the last.
     pub order: Order,
+    /// Live messages, trashed ones, or both.
+    pub deleted: Deleted,
     /// By this role only.
     pub role: Option<SenderRole>,
     /// With this status as readers see it only.

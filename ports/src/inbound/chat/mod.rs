@@ -1,9 +1,24 @@
 //! Conversations.
 
+mod favourite;
 mod message;
+mod message_edit;
+mod prompt;
 mod session;
+mod summary;
+mod tag;
 
+pub use favourite::{Export, Favourite, FavouriteUseCases};
 pub use message::{
     AppendError, ListMessages, ListMessagesError, MessageUseCases, MessageView, Turn, TurnTaken, TurnTarget,
 };
-pub use session::{ChangeSession, ChangeSessionError, CreateSessionError, ListError, NotFoundError, SessionUseCases};
+pub use message_edit::{
+    AttachToMessage, ChangeMessage, DeleteMessage, EditMessageError, Grown, MessageEditUseCases, MessageStored, MessageTag,
+    PutCondition, PutMessage,
+};
+pub use prompt::{ChangePrompt, ChangePromptError, CreatePromptError, PromptUseCases, RestorePromptError};
+pub use session::{ChangeSession, ChangeSessionError, CreateSessionError, ResolveSession, ResolveSessionError, ResolvedSession, SessionUseCases};
+pub use summary::{ChangeSummaryError, PutSummary, SummaryEntry, SummaryStored, SummaryUseCases, SummaryView};
+pub use tag::{RenameTag, RenameTagError, TagUseCases};
+
+pub use super::{ListError, NotFoundError};

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use larder_domain::chat::{Session, SessionDraft, SessionPatch};
 use larder_domain::{Invalid, OwnerId, SessionId, Version};
 
-use crate::inbound::{BadCursor, Done, Failure, KeyReused, Once, Page, PageRequest};
+use crate::inbound::{Done, Failure, KeyReused, ListError, NotFoundError, Once, Page, PageRequest};
 use crate::outbound::chat::SessionFilter;
 
 /// Conversations. Somebody else's is answered like a missing one.
@@ -40,6 +40,50 @@ pub trait SessionUseCases: Send + Sync {
         id: SessionId,
         if_match: Option<Version>,
     ) -> Result<(), ChangeSessionError>;
+
+    /// Removes a session for good, from live or from the trash, with everything below it (`CH-45`, `CH-48`). With `if_match`, only
+    /// that version.
+    async fn purge(
+        &self,
+        owner_id: OwnerId,
+        id: SessionId,
+        if_match: Option<Version>,
+    ) -> Result<(), ChangeSessionError>;
+
+    /// Takes a session out of the trash, with the messages that were live before; a live one stays as it is (`CH-45`, `CH-46`).
+    async fn restore(&self, owner_id: OwnerId, id: SessionId) -> Result<Session, NotFoundError>;
+
+    /// The live session of a character with the newest `last_update`; an empty one is made if there is none (`CH-22`).
+    async fn resolve(&self, owner_id: OwnerId, request: ResolveSession) -> Result<ResolvedSession, ResolveSessionError>;
+}
+
+/// Whose session is wanted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResolveSession {
+    /// Exactly this character.
+    pub character_name: String,
+    /// The name of the session, should it be made.
+    pub name: Option<String>,
+}
+
+/// The session of a character.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResolvedSession {
+    /// It.
+    pub session: Session,
+    /// Whether it was made now.
+    pub is_new: bool,
+}
+
+/// Why there is no session of the character.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveSessionError {
+    /// The request breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
 }
 
 /// What is sent to change a session.
@@ -67,28 +111,6 @@ pub enum CreateSessionError {
     /// The idempotency key belongs to another request.
     #[error(transparent)]
     KeyReused(#[from] KeyReused),
-    /// Not the caller's fault.
-    #[error(transparent)]
-    Failure(#[from] Failure),
-}
-
-/// Why there is no page.
-#[derive(Debug, thiserror::Error)]
-pub enum ListError {
-    /// The cursor does not belong to this list.
-    #[error(transparent)]
-    BadCursor(#[from] BadCursor),
-    /// Not the caller's fault.
-    #[error(transparent)]
-    Failure(#[from] Failure),
-}
-
-/// Why nothing was read.
-#[derive(Debug, thiserror::Error)]
-pub enum NotFoundError {
-    /// There is none, or it is in the trash, or somebody else's.
-    #[error("not found")]
-    NotFound,
     /// Not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_domain::Invalid;
-use larder_domain::identity::{Principal, User};
+use larder_domain::identity::{AccountPatch, Principal, User};
+use larder_domain::{Invalid, Version};
 use secrecy::SecretString;
 
+use super::Throttled;
 use crate::inbound::Failure;
 
 /// Accounts: making one, signing in, reading one's own.
@@ -16,11 +17,44 @@ pub trait AccountUseCases: Send + Sync {
     /// Makes an account whatever the sign-up mode, without signing in: for the command line (`ID-02`).
     async fn create(&self, request: SignUp) -> Result<User, SignUpError>;
 
-    /// Signs in (`ID-10`, `ID-11`, `ID-14`).
+    /// Signs in (`ID-10` to `ID-12`, `ID-14`).
     async fn log_in(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError>;
 
     /// The caller's own account.
     async fn account(&self, caller: &Principal) -> Result<User, Failure>;
+
+    /// Changes names of the caller's own account. A patch whose result equals what is stored writes nothing (`ID-41`).
+    async fn change(&self, caller: &Principal, change: ChangeAccount) -> Result<User, ChangeAccountError>;
+
+    /// Gives the caller's account another password, ends every login of it, and signs in anew, in one commit (`ID-40`).
+    async fn change_password(
+        &self,
+        caller: &Principal,
+        change: ChangePassword,
+        client: ClientInfo,
+    ) -> Result<Tokens, ChangePasswordError>;
+}
+
+/// What is sent to change an account.
+#[derive(Clone, Debug)]
+pub struct ChangeAccount {
+    /// The change.
+    pub patch: AccountPatch,
+    /// Needed to change the email of an account that has a password.
+    pub current_password: Option<SecretString>,
+    /// The version that the client has; any when there is none.
+    pub if_match: Option<Version>,
+}
+
+/// What is sent to change a password.
+#[derive(Clone, Debug)]
+pub struct ChangePassword {
+    /// The one that the account has.
+    pub current: SecretString,
+    /// The one that it is to have; the same rules as for a new account.
+    pub new: SecretString,
+    /// Whether the account's API tokens end too.
+    pub revoke_api_tokens: bool,
 }
 
 /// What is sent to make an account.
@@ -70,6 +104,10 @@ pub struct Tokens {
     pub access_token: SecretString,
     /// How long it counts.
     pub expires_in: Duration,
+    /// What gets the next pair (`ID-30`).
+    pub refresh_token: SecretString,
+    /// How long it counts unless it is used before.
+    pub refresh_expires_in: Duration,
 }
 
 /// Why no account was made.
@@ -101,6 +139,52 @@ pub enum LogInError {
     /// Unknown name, wrong password, no local password, disabled: one answer for all (`ID-10`).
     #[error("the login or the password is wrong")]
     InvalidCredentials,
+    /// Too many attempts under this name, known or not.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// Why an account was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeAccountError {
+    /// A name breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The account is another version than the client has.
+    #[error("the resource changed meanwhile")]
+    Stale,
+    /// The current password is needed, and missing or wrong.
+    #[error("the current password is wrong")]
+    CurrentPasswordWrong,
+    /// Too many attempts with a wrong password.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// Another account has the username.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// Another account has the email.
+    #[error("the email is taken")]
+    EmailTaken,
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// Why a password was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangePasswordError {
+    /// The new password breaks a rule, or is the old one.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The current password is wrong, or the account has none.
+    #[error("the current password is wrong")]
+    CurrentPasswordWrong,
+    /// Too many attempts with a wrong password.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
     /// Not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
