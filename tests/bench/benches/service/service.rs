@@ -288,7 +288,7 @@ fn command(adapter: Adapter, server: &Server, folder: &Path, address: SocketAddr
         .append(true)
         .open(folder.join("log"))
         .expect("a file");
-    let mut command = Command::new(env::var("LARDER_BENCH_BINARY").unwrap_or_else(|_| default_binary()));
+    let mut command = Command::new(binary());
     command
         .env_clear()
         .env("LARDER_HTTP__LISTEN", address.to_string())
@@ -307,10 +307,14 @@ fn command(adapter: Adapter, server: &Server, folder: &Path, address: SocketAddr
     command
 }
 
-/// The binary that `tests/bench/run` built.
-fn default_binary() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/larder");
-    folder.to_str().expect("UTF-8").to_owned()
+/// The binary that `tests/bench/run` built beside this benchmark.
+fn binary() -> PathBuf {
+    let bench = env::current_exe().expect("the path of this benchmark");
+    let profile = bench
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/<profile>/deps/<benchmark>");
+    profile.join("larder")
 }
 
 fn free_address() -> SocketAddr {
