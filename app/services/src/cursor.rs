@@ -40,6 +40,17 @@ impl Key for i64 {
     }
 }
 
+/// Lists by a text.
+impl Key for String {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Self::from_utf8(bytes.to_vec()).ok()
+    }
+}
+
 /// One request for a page of a list.
 pub(crate) struct Paging<'a, K> {
     seal: &'a dyn Seal,
@@ -77,9 +88,9 @@ impl<'a, K: Key> Paging<'a, K> {
     /// The last row of the page before.
     pub(crate) fn after(&self) -> Option<K>
     where
-        K: Copy,
+        K: Clone,
     {
-        self.after
+        self.after.clone()
     }
 
     /// How many rows to ask for: one more than the page holds, to learn whether it is the last.

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use larder_domain::chat::{Session, Tag, Task, TaskPriority, TaskStatus};
 use larder_domain::{GroupId, Instant, OwnerId, SessionId, Version};
-use larder_ports::outbound::chat::{SessionFilter, Sessions};
+use larder_ports::outbound::chat::{SessionFilter, Sessions, TagMatch, TaskFilter};
 use larder_ports::outbound::{BoxError, Deleted, Place, StorageError};
 use serde::Serialize;
 use uuid::Uuid;
@@ -82,27 +82,126 @@ pub(super) static FIND: Statement = Statement {
     text: "SELECT {session_columns} FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.id = $2 AND s.deleted_at IS NULL",
     only: None,
 };
-static LIST_LIVE: Statement = Statement {
-    name: "chat_sessions.list_live",
+pub(super) static FIND_ANY: Statement = Statement {
+    name: "chat_sessions.find_any",
     effect: Effect::Reads,
-    text: "SELECT {session_columns} FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.deleted_at IS NULL \
-           AND (s.last_update, s.id) < ($2, $3) ORDER BY s.last_update DESC, s.id DESC LIMIT $4",
+    text: "SELECT {session_columns} FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.id = $2",
     only: None,
 };
-static LIST_TRASH: Statement = Statement {
+
+/// Which sessions called `s` a list holds: those of `$1` behind the place `$2`, `$3`, from the instant `$5` on, and where they are not
+/// null, of the character `$6`, the task state `$7`, the priority `$8`, the group `$9`, and with messages or without `$10`.
+pub(crate) const FILTER: &str = "s.owner_id = $1 AND (s.last_update, s.id) < ($2, $3) AND s.last_update >= $5 \
+    AND ($6 IS NULL OR s.character_name = $6) \
+    AND ($7 IS NULL OR CASE $7 WHEN 'any' THEN s.task_status IS NOT NULL WHEN 'none' THEN s.task_status IS NULL \
+      ELSE s.task_status = $7 END) \
+    AND ($8 IS NULL OR s.task_priority = $8) AND ($9 IS NULL OR s.group_id = $9) \
+    AND ($10 IS NULL OR $10 = (s.message_count > 0))";
+
+/// The sessions that have at least `$12` of the tags whose folded forms are the JSON array `$11`, found by the index of tags.
+pub(crate) const TAGGED: Fragment = Fragment {
+    mark: "{tagged_sessions}",
+    postgres: "SELECT t.session_id FROM {s}chat_session_tags t WHERE t.owner_id = $1 \
+               AND t.tag_norm IN (SELECT json_array_elements_text($11::json)) \
+               GROUP BY t.session_id HAVING count(*) >= $12",
+    sqlite: "SELECT t.session_id FROM {s}chat_session_tags t WHERE t.owner_id = $1 \
+             AND t.tag_norm IN (SELECT x.value FROM json_each($11) x) \
+             GROUP BY t.session_id HAVING count(*) >= $12",
+};
+
+/// One page by one index: `$ways` are the conditions that lead to it.
+macro_rules! page_by {
+    ($ways:literal) => {
+        concat!(
+            "SELECT s.* FROM {s}chat_sessions s WHERE ",
+            $ways,
+            " AND {session_filter} ORDER BY s.last_update DESC, s.id DESC LIMIT $4"
+        )
+    };
+}
+
+/// One page merged from pages by several indexes.
+macro_rules! merged {
+    ($($ways:literal),+) => {
+        concat!(
+            "SELECT {session_columns} FROM (",
+            merged!(@pages $($ways),+),
+            ") AS s ORDER BY s.last_update DESC, s.id DESC LIMIT $4"
+        )
+    };
+    (@pages $ways:literal) => {
+        concat!("SELECT * FROM (", page_by!($ways), ") AS p")
+    };
+    (@pages $ways:literal, $($more:literal),+) => {
+        concat!("SELECT * FROM (", page_by!($ways), ") AS p UNION ALL ", merged!(@pages $($more),+))
+    };
+}
+
+/// One page of the sessions that have tags, by the index of tags.
+macro_rules! page_by_tags {
+    ($deleted:literal) => {
+        concat!(
+            "WITH h AS MATERIALIZED ({tagged_sessions}) SELECT {session_columns} FROM h CROSS JOIN {s}chat_sessions s \
+             WHERE s.id = h.session_id AND ",
+            $deleted,
+            " AND {session_filter} ORDER BY s.last_update DESC, s.id DESC LIMIT $4"
+        )
+    };
+}
+
+/// The statements of a list: for each way in, that of live sessions, and that of all.
+macro_rules! lists {
+    ($($live:ident, $all:ident, $name:literal: $($ways:literal),+;)+) => {
+        $(
+            static $live: Statement = Statement {
+                name: concat!("chat_sessions.list_live_by_", $name),
+                effect: Effect::Reads,
+                text: merged!($($ways),+),
+                only: None,
+            };
+            static $all: Statement = Statement {
+                name: concat!("chat_sessions.list_all_by_", $name),
+                effect: Effect::Reads,
+                text: merged!($($ways,)+ "s.deleted_at IS NOT NULL"),
+                only: None,
+            };
+        )+
+    };
+}
+
+lists! {
+    LIVE_BY_TIME, ALL_BY_TIME, "time": "s.deleted_at IS NULL";
+    LIVE_BY_CHARACTER, ALL_BY_CHARACTER, "character": "s.deleted_at IS NULL AND s.character_name = $6";
+    LIVE_BY_GROUP, ALL_BY_GROUP, "group": "s.deleted_at IS NULL AND s.group_id = $9";
+    LIVE_BY_TASK, ALL_BY_TASK, "task": "s.deleted_at IS NULL AND s.task_status = $7";
+    LIVE_BY_ANY_TASK, ALL_BY_ANY_TASK, "any_task": "s.deleted_at IS NULL AND s.task_status = 'active'",
+        "s.deleted_at IS NULL AND s.task_status = 'waiting'", "s.deleted_at IS NULL AND s.task_status = 'done'";
+}
+static TRASH: Statement = Statement {
     name: "chat_sessions.list_trash",
     effect: Effect::Reads,
-    text: "SELECT {session_columns} FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.deleted_at IS NOT NULL \
-           AND (s.last_update, s.id) < ($2, $3) ORDER BY s.last_update DESC, s.id DESC LIMIT $4",
+    text: merged!("s.deleted_at IS NOT NULL"),
     only: None,
 };
-static LIST_ALL: Statement = Statement {
-    name: "chat_sessions.list_all",
+static LIVE_BY_TAGS: Statement = Statement {
+    name: "chat_sessions.list_live_by_tags",
     effect: Effect::Reads,
-    text: "SELECT {session_columns} FROM {s}chat_sessions s WHERE s.owner_id = $1 \
-           AND (s.last_update, s.id) < ($2, $3) ORDER BY s.last_update DESC, s.id DESC LIMIT $4",
+    text: page_by_tags!("s.deleted_at IS NULL"),
     only: None,
 };
+static ALL_BY_TAGS: Statement = Statement {
+    name: "chat_sessions.list_all_by_tags",
+    effect: Effect::Reads,
+    text: page_by_tags!("s.owner_id = $1"),
+    only: None,
+};
+static TRASH_BY_TAGS: Statement = Statement {
+    name: "chat_sessions.list_trash_by_tags",
+    effect: Effect::Reads,
+    text: page_by_tags!("s.deleted_at IS NOT NULL"),
+    only: None,
+};
+
 static UPDATE: Statement = Statement {
     name: "chat_sessions.update",
     effect: Effect::Writes,
@@ -119,6 +218,20 @@ static DELETE: Statement = Statement {
            WHERE owner_id = $1 AND id = $2 AND deleted_at IS NULL AND ($4 IS NULL OR version = $4) RETURNING id",
     only: None,
 };
+static RESTORE: Statement = Statement {
+    name: "chat_sessions.restore",
+    effect: Effect::Writes,
+    text: "UPDATE {s}chat_sessions SET deleted_at = NULL, updated_at = $3, version = version + 1 \
+           WHERE owner_id = $1 AND id = $2 AND deleted_at IS NOT NULL RETURNING id",
+    only: None,
+};
+/// What is below the session goes with it, by the foreign keys.
+static PURGE: Statement = Statement {
+    name: "chat_sessions.purge",
+    effect: Effect::Writes,
+    text: "DELETE FROM {s}chat_sessions WHERE owner_id = $1 AND id = $2 AND ($3 IS NULL OR version = $3) RETURNING id",
+    only: None,
+};
 pub(super) static EXISTS: Statement = Statement {
     name: "chat_sessions.exists",
     effect: Effect::Reads,
@@ -131,11 +244,25 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &INSERT_TAGS,
     &DELETE_TAGS,
     &FIND,
-    &LIST_LIVE,
-    &LIST_TRASH,
-    &LIST_ALL,
+    &FIND_ANY,
+    &LIVE_BY_TIME,
+    &ALL_BY_TIME,
+    &LIVE_BY_CHARACTER,
+    &ALL_BY_CHARACTER,
+    &LIVE_BY_GROUP,
+    &ALL_BY_GROUP,
+    &LIVE_BY_TASK,
+    &ALL_BY_TASK,
+    &LIVE_BY_ANY_TASK,
+    &ALL_BY_ANY_TASK,
+    &TRASH,
+    &LIVE_BY_TAGS,
+    &ALL_BY_TAGS,
+    &TRASH_BY_TAGS,
     &UPDATE,
     &DELETE,
+    &RESTORE,
+    &PURGE,
     &EXISTS,
 ];
 
@@ -175,6 +302,11 @@ impl<C: Connection> Sessions for Unit<C> {
         row.map(|row| read(&row, owner_id)).transpose()
     }
 
+    async fn find_any(&mut self, owner_id: OwnerId, id: SessionId) -> Result<Option<Session>, StorageError> {
+        let row = self.fetch_optional(&FIND_ANY, &[owner_id.into(), id.into()]).await?;
+        row.map(|row| read(&row, owner_id)).transpose()
+    }
+
     async fn list(
         &mut self,
         owner_id: OwnerId,
@@ -182,16 +314,33 @@ impl<C: Connection> Sessions for Unit<C> {
         after: Option<Place>,
         limit: u32,
     ) -> Result<Vec<Session>, StorageError> {
-        let statement = match filter.deleted {
-            Deleted::Without => &LIST_LIVE,
-            Deleted::Only => &LIST_TRASH,
-            Deleted::With => &LIST_ALL,
-        };
         // The first page lies behind a place that no row can have.
-        let (at, id) = after.map_or((Instant::MAX, Uuid::max()), |place| (place.at, place.id));
-        let rows = self
-            .fetch(statement, &[owner_id.into(), at.into(), id.into(), limit.into()])
-            .await?;
+        let start = filter.to.map_or((Instant::MAX, Uuid::max()), |to| (to, Uuid::nil()));
+        let (at, id) = after.map_or(start, |place| (place.at, place.id).min(start));
+        let norms: Vec<&str> = filter.tags.iter().map(Tag::norm).collect();
+        let norms = serde_json::to_string(&norms).map_err(|error| StorageError::Internal(BoxError::from(error)))?;
+        let demanded: i64 = match filter.tag_match {
+            TagMatch::Any => 1,
+            TagMatch::All => i64::try_from(filter.tags.len()).unwrap_or(i64::MAX),
+        };
+        let values: [Value<'_>; 12] = [
+            owner_id.into(),
+            at.into(),
+            id.into(),
+            limit.into(),
+            filter.from.unwrap_or(Instant::MIN).into(),
+            (&filter.character).into(),
+            filter.task.map(task_word).into(),
+            filter.task_priority.map(TaskPriority::as_str).into(),
+            filter.group_id.into(),
+            filter.has_messages.into(),
+            (&norms).into(),
+            demanded.into(),
+        ];
+        let rows = match filter.tags.is_empty() {
+            true => self.fetch(way_in(filter), &values[..10]).await?,
+            false => self.fetch(way_in(filter), &values).await?,
+        };
         rows.iter().map(|row| read(row, owner_id)).collect()
     }
 
@@ -236,6 +385,63 @@ impl<C: Connection> Sessions for Unit<C> {
         self.execute(&DELETE, &[owner_id.into(), id.into(), now.into(), expected.into()])
             .await
     }
+
+    async fn restore(
+        &mut self,
+        owner_id: OwnerId,
+        id: SessionId,
+        now: Instant,
+    ) -> Result<Option<Session>, StorageError> {
+        if !self.execute(&RESTORE, &[owner_id.into(), id.into(), now.into()]).await? {
+            return Ok(None);
+        }
+        Sessions::find(self, owner_id, id).await
+    }
+
+    async fn purge(
+        &mut self,
+        owner_id: OwnerId,
+        id: SessionId,
+        expected: Option<Version>,
+    ) -> Result<bool, StorageError> {
+        self.execute(&PURGE, &[owner_id.into(), id.into(), expected.into()]).await
+    }
+}
+
+/// The statement whose index fits a filter best. The conditions that the index doesn't know are checked on top of it.
+fn way_in(filter: &SessionFilter) -> &'static Statement {
+    if !filter.tags.is_empty() {
+        return match filter.deleted {
+            Deleted::Without => &LIVE_BY_TAGS,
+            Deleted::With => &ALL_BY_TAGS,
+            Deleted::Only => &TRASH_BY_TAGS,
+        };
+    }
+    let (live, all) = if filter.group_id.is_some() {
+        (&LIVE_BY_GROUP, &ALL_BY_GROUP)
+    } else if filter.character.is_some() {
+        (&LIVE_BY_CHARACTER, &ALL_BY_CHARACTER)
+    } else {
+        match filter.task {
+            Some(TaskFilter::Status(_)) => (&LIVE_BY_TASK, &ALL_BY_TASK),
+            Some(TaskFilter::Any) => (&LIVE_BY_ANY_TASK, &ALL_BY_ANY_TASK),
+            None if filter.task_priority.is_some() => (&LIVE_BY_ANY_TASK, &ALL_BY_ANY_TASK),
+            Some(TaskFilter::None) | None => (&LIVE_BY_TIME, &ALL_BY_TIME),
+        }
+    };
+    match filter.deleted {
+        Deleted::Without => live,
+        Deleted::With => all,
+        Deleted::Only => &TRASH,
+    }
+}
+
+fn task_word(task: TaskFilter) -> &'static str {
+    match task {
+        TaskFilter::Status(status) => status.as_str(),
+        TaskFilter::Any => "any",
+        TaskFilter::None => "none",
+    }
 }
 
 async fn insert_tags<C: Connection>(unit: &mut Unit<C>, session: &Session) -> Result<(), StorageError> {
@@ -278,7 +484,7 @@ fn task_values(task: Option<&Task>) -> (Value<'_>, Value<'_>, Value<'_>) {
     )
 }
 
-fn read_tags<R: Row>(row: &mut Reader<'_, R>) -> Result<Vec<Tag>, StorageError> {
+pub(super) fn read_tags<R: Row>(row: &mut Reader<'_, R>) -> Result<Vec<Tag>, StorageError> {
     let tags: Vec<String> = row.json("tags")?;
     Ok(tags.into_iter().map(Tag::from_stored).collect())
 }

@@ -129,6 +129,8 @@ pub struct Identity {
 pub struct Chat {
     /// How long a partial answer may stay without news.
     pub partial_lease: Duration,
+    /// The configuration of summaries; one written under an older one is stale.
+    pub summary_config_version: u32,
 }
 
 impl Config {
@@ -151,6 +153,7 @@ impl Config {
                 Duration::from_secs(120),
                 Duration::from_secs(10)..=HOUR,
             ),
+            summary_config_version: reader.get_within("chat.summary_config_version", 1, 1..=u32::MAX),
         };
         reader.refuse_unknown(&inputs.flags);
         match <[Database; 2]>::try_from(databases.unwrap_or_default()) {

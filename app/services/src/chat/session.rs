@@ -1,14 +1,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use larder_domain::chat::{Session, SessionDraft};
+use larder_domain::chat::{Session, SessionDraft, Tag};
 use larder_domain::{OwnerId, SessionId, Version};
-use larder_ports::inbound::chat::{
-    ChangeSession, ChangeSessionError, CreateSessionError, ListError, NotFoundError, SessionUseCases,
-};
+use larder_ports::inbound::chat::{ChangeSession, ChangeSessionError, CreateSessionError, ListError, NotFoundError, ResolveSession, ResolveSessionError, ResolvedSession, SessionUseCases};
 use larder_ports::inbound::{Done, Once, Page, PageRequest};
 use larder_ports::outbound::chat::{ChatUnit, SessionFilter};
-use larder_ports::outbound::{Access, Clock, Deleted, IdGenerator, Place, Rule, Seal, StorageError, Store};
+use larder_ports::outbound::{Access, Clock, IdGenerator, Place, Rule, Seal, StorageError, Store};
 
 use crate::cursor::Paging;
 use crate::idempotency::{claim, keep, made_now};
@@ -178,24 +176,118 @@ impl SessionUseCases for ChatSessions {
         })
         .await
     }
+
+    async fn purge(
+        &self,
+        owner_id: OwnerId,
+        id: SessionId,
+        if_match: Option<Version>,
+    ) -> Result<(), ChangeSessionError> {
+        retrying(&self.retry, "purge session", || async {
+            let mut unit = self.store.begin(Access::Write).await?;
+            if !unit.sessions().purge(owner_id, id, if_match).await? {
+                let is_there = if_match.is_some() && unit.sessions().find_any(owner_id, id).await?.is_some();
+                let outcome = if is_there {
+                    ChangeSessionError::Stale
+                } else {
+                    ChangeSessionError::NotFound
+                };
+                return refuse(unit, outcome).await;
+            }
+            unit.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn restore(&self, owner_id: OwnerId, id: SessionId) -> Result<Session, NotFoundError> {
+        let now = self.clock.now();
+        retrying(&self.retry, "restore session", || async {
+            let mut unit = self.store.begin(Access::Write).await?;
+            let Some(restored) = unit.sessions().restore(owner_id, id, now).await? else {
+                // It was live already, or it isn't there.
+                let found = unit.sessions().find(owner_id, id).await?;
+                undo(unit).await;
+                return found.ok_or(Unfinished::Refused(NotFoundError::NotFound));
+            };
+            unit.commit().await?;
+            Ok(restored)
+        })
+        .await
+    }
+
+    async fn resolve(&self, owner_id: OwnerId, request: ResolveSession) -> Result<ResolvedSession, ResolveSessionError> {
+        let filter = SessionFilter {
+            character: Some(request.character_name.clone()),
+            ..SessionFilter::default()
+        };
+        let draft = SessionDraft {
+            name: request.name,
+            character_name: Some(request.character_name),
+            ..SessionDraft::default()
+        };
+        let made = Session::create(draft, owner_id, SessionId(self.ids.next()), self.clock.now(), "")?;
+        let made = Session {
+            auto_key: made.character_name.clone(),
+            ..made
+        };
+        retrying(&self.retry, "resolve session", || async {
+            let mut view = self.store.begin(Access::Read).await?;
+            let newest = view.sessions().list(owner_id, &filter, None, 1).await?.pop();
+            undo(view).await;
+            if let Some(session) = newest {
+                return Ok(ResolvedSession { session, is_new: false });
+            }
+            let mut unit = self.store.begin(Access::Write).await?;
+            match unit.sessions().insert(&made).await {
+                // Somebody else made it meanwhile, and it is found the next time.
+                Err(StorageError::Broken(Rule::AutoKeyTaken)) => {
+                    undo(unit).await;
+                    return Err(StorageError::Contended.into());
+                }
+                inserted => inserted?,
+            }
+            unit.commit().await?;
+            Ok(ResolvedSession {
+                session: made.clone(),
+                is_new: true,
+            })
+        })
+        .await
+    }
 }
 
-/// The filter as a cursor is bound to it. Taken apart field by field, so that a new field can't be forgotten.
-fn encode(filter: &SessionFilter) -> [u8; 1] {
-    let SessionFilter { deleted } = filter;
-    [match deleted {
-        Deleted::Without => 0,
-        Deleted::With => 1,
-        Deleted::Only => 2,
-    }]
+/// The filter as a cursor is bound to it. Taken apart field by field, so that a new one can't be forgotten; what `Debug` writes of
+/// a text is quoted, so that no two filters are written alike.
+fn encode(filter: &SessionFilter) -> Vec<u8> {
+    let SessionFilter {
+        from,
+        to,
+        tags,
+        tag_match,
+        character,
+        task,
+        task_priority,
+        group_id,
+        has_messages,
+        deleted,
+    } = filter;
+    let mut norms: Vec<&str> = tags.iter().map(Tag::norm).collect();
+    norms.sort_unstable();
+    let when = (from, to);
+    let what = (character, task, task_priority, group_id, has_messages, deleted);
+    format!("{when:?} {norms:?} {tag_match:?} {what:?}").into_bytes()
 }
 
 #[cfg(test)]
 mod tests {
-    use larder_domain::chat::SessionPatch;
-    use larder_domain::{Code, Instant, Patch};
+    use std::collections::BTreeSet;
+
+    use larder_domain::chat::{SessionPatch, TaskPriority, TaskStatus};
+    use larder_domain::{Code, GroupId, Instant, Patch};
     use larder_ports::inbound::Failure;
-    use larder_ports::outbound::Outage;
+    use larder_ports::outbound::chat::{TagMatch, TaskFilter};
+    use larder_ports::outbound::{Deleted, Outage};
     use larder_ports::testing::{ChatMocks, Ending, FixedClock, ScriptedStore, SequentialIds};
     use uuid::Uuid;
 
@@ -395,7 +487,7 @@ mod tests {
             limit: 1,
             cursor: page.next_cursor,
         };
-        let trash = SessionFilter { deleted: Deleted::Only };
+        let trash = SessionFilter::all(Deleted::Only);
         for (owner_id, filter) in [(owner(2), SessionFilter::default()), (owner(1), trash)] {
             let refused = sessions.list(owner_id, filter, next.clone()).await;
             assert!(matches!(refused, Err(ListError::BadCursor(_))));
@@ -559,5 +651,161 @@ mod tests {
         let refused = sessions.delete(owner(1), id, Some(9)).await;
         assert!(matches!(refused, Err(ChangeSessionError::Stale)));
         assert_eq!(store.endings(), [Ending::RolledBack]);
+    }
+
+    #[test]
+    fn ch_20_no_two_filters_share_a_cursor() {
+        let tags = |texts: &[&str]| texts.iter().map(|text| Tag::from_stored((*text).into())).collect();
+        let with = |change: fn(&mut SessionFilter)| {
+            let mut filter = SessionFilter::default();
+            change(&mut filter);
+            filter
+        };
+        let mut filters = vec![
+            SessionFilter::default(),
+            with(|filter| filter.from = Some(Instant::EPOCH)),
+            with(|filter| filter.to = Some(Instant::EPOCH)),
+            with(|filter| filter.tag_match = TagMatch::All),
+            with(|filter| filter.character = Some("a".into())),
+            with(|filter| filter.character = Some("None".into())),
+            with(|filter| filter.task = Some(TaskFilter::Any)),
+            with(|filter| filter.task = Some(TaskFilter::None)),
+            with(|filter| filter.task = Some(TaskFilter::Status(TaskStatus::Done))),
+            with(|filter| filter.task_priority = Some(TaskPriority::Low)),
+            with(|filter| filter.group_id = Some(GroupId(Uuid::nil()))),
+            with(|filter| filter.has_messages = Some(true)),
+            with(|filter| filter.has_messages = Some(false)),
+            with(|filter| filter.deleted = Deleted::Only),
+            with(|filter| filter.deleted = Deleted::With),
+        ];
+        for texts in [&["a", "b"][..], &["a\", \"b"], &["a"]] {
+            filters.push(SessionFilter {
+                tags: tags(texts),
+                ..SessionFilter::default()
+            });
+        }
+        let encoded: BTreeSet<_> = filters.iter().map(encode).collect();
+        assert_eq!(encoded.len(), filters.len());
+        let (one, other) = (tags(&["B", "a"]), tags(&["A", "b"]));
+        let of = |tags| {
+            encode(&SessionFilter {
+                tags,
+                ..SessionFilter::default()
+            })
+        };
+        assert_eq!(of(one), of(other));
+    }
+
+    fn ada() -> ResolveSession {
+        ResolveSession {
+            character_name: "Ada".into(),
+            name: Some("With Ada".into()),
+        }
+    }
+
+    #[tokio::test]
+    async fn ch_22_the_newest_session_of_the_character_is_taken() {
+        let stored = session(owner(1), 5);
+        let found = stored.clone();
+        let store = ScriptedStore::default().unit(chat_unit(|mocks| {
+            mocks
+                .sessions
+                .expect_list()
+                .withf(|_, filter, after, limit| {
+                    filter.character.as_deref() == Some("Ada") && after.is_none() && *limit == 1
+                })
+                .return_once(move |_, _, _, _| Ok(vec![found]));
+        }));
+        let (sessions, store) = over(store);
+        let resolved = sessions.resolve(owner(1), ada()).await.unwrap();
+        assert_eq!((resolved.session, resolved.is_new), (stored, false));
+        assert_eq!(store.opened(), [Access::Read]);
+    }
+
+    #[tokio::test]
+    async fn ch_22_who_comes_second_finds_what_the_first_one_made() {
+        let nothing = || {
+            chat_unit(|mocks| {
+                mocks.sessions.expect_list().return_once(|_, _, _, _| Ok(vec![]));
+            })
+        };
+        let insert = |answer: Result<(), StorageError>| {
+            chat_unit(|mocks| {
+                mocks
+                    .sessions
+                    .expect_insert()
+                    .withf(|session| session.auto_key.as_deref() == Some("Ada"))
+                    .return_once(|_| answer);
+            })
+        };
+        let stored = session(owner(1), 5);
+        let found = stored.clone();
+        let store = ScriptedStore::default()
+            .unit(nothing())
+            .unit(insert(Err(StorageError::Broken(Rule::AutoKeyTaken))))
+            .unit(chat_unit(|mocks| {
+                mocks.sessions.expect_list().return_once(move |_, _, _, _| Ok(vec![found]));
+            }))
+            .unit(nothing())
+            .unit(insert(Ok(())));
+        let (sessions, _) = over(store);
+        let resolved = sessions.resolve(owner(1), ada()).await.unwrap();
+        assert_eq!((resolved.session.id, resolved.is_new), (stored.id, false));
+        let resolved = sessions.resolve(owner(1), ada()).await.unwrap();
+        assert_eq!((resolved.session.name.as_deref(), resolved.is_new), (Some("With Ada"), true));
+    }
+
+    #[tokio::test]
+    async fn ch_45_restoring_a_live_session_writes_nothing() {
+        let stored = session(owner(1), 5);
+        let (restored, live) = (stored.clone(), stored.clone());
+        let store = ScriptedStore::default()
+            .unit(chat_unit(|mocks| {
+                mocks.sessions.expect_restore().return_once(move |_, _, _| Ok(Some(restored)));
+            }))
+            .unit(chat_unit(|mocks| {
+                mocks.sessions.expect_restore().return_once(|_, _, _| Ok(None));
+                mocks.sessions.expect_find().return_once(move |_, _| Ok(Some(live)));
+            }))
+            .unit(chat_unit(|mocks| {
+                mocks.sessions.expect_restore().return_once(|_, _, _| Ok(None));
+                mocks.sessions.expect_find().return_once(|_, _| Ok(None));
+            }));
+        let (sessions, store) = over(store);
+        for _ in 0..2 {
+            assert_eq!(sessions.restore(owner(1), stored.id).await.unwrap(), stored);
+        }
+        let missing = sessions.restore(owner(1), stored.id).await;
+        assert!(matches!(missing, Err(NotFoundError::NotFound)));
+        assert_eq!(
+            store.endings(),
+            [Ending::Committed, Ending::RolledBack, Ending::RolledBack]
+        );
+    }
+
+    #[tokio::test]
+    async fn ch_45_a_purge_of_another_version_is_stale_and_of_nothing_not_found() {
+        let stored = session(owner(1), 5);
+        let id = stored.id;
+        let answering = |purged: bool, found: Option<Session>| {
+            chat_unit(|mocks| {
+                mocks.sessions.expect_purge().return_once(move |_, _, _| Ok(purged));
+                mocks.sessions.expect_find_any().return_once(move |_, _| Ok(found));
+            })
+        };
+        let store = ScriptedStore::default()
+            .unit(answering(true, None))
+            .unit(answering(false, Some(stored)))
+            .unit(answering(false, None));
+        let (sessions, store) = over(store);
+        sessions.purge(owner(1), id, Some(1)).await.unwrap();
+        let stale = sessions.purge(owner(1), id, Some(9)).await;
+        assert!(matches!(stale, Err(ChangeSessionError::Stale)));
+        let missing = sessions.purge(owner(1), id, Some(9)).await;
+        assert!(matches!(missing, Err(ChangeSessionError::NotFound)));
+        assert_eq!(
+            store.endings(),
+            [Ending::Committed, Ending::RolledBack, Ending::RolledBack]
+        );
     }
 }
