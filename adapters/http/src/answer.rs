@@ -229,6 +229,62 @@ impl<T: Serialize + Type> ApiResponse for Created<T> {
     }
 }
 
+/// 200 with a resource that was there, or 201 with one that was made, and its tag.
+pub(crate) struct Stored<T> {
+    body: Json<T>,
+    /// Where it is, if it was made.
+    location: Option<String>,
+    tag: String,
+}
+
+impl<T: Serialize + Type> Stored<T> {
+    /// Shows the resource. It was made where `location` is given.
+    pub(crate) fn new<R: Into<T>>(resource: R, location: Option<String>, tag: String) -> Result<Self, Problem> {
+        let body = Json::of(&resource.into())?;
+        Ok(Self { body, location, tag })
+    }
+}
+
+impl<T: Send> IntoResponse for Stored<T> {
+    fn into_response(self) -> Response {
+        let status = match self.location {
+            Some(_) => StatusCode::CREATED,
+            None => StatusCode::OK,
+        };
+        let mut response = self.body.into_response(status);
+        if let Some(location) = self.location {
+            put(response.headers_mut(), LOCATION, location);
+        }
+        put(response.headers_mut(), ETAG, self.tag);
+        response
+    }
+}
+
+impl<T: Serialize + Type> ApiResponse for Stored<T> {
+    fn meta() -> MetaResponses {
+        let location = header_of("Location", "The path of the new resource.", true);
+        let there = declared(
+            StatusCode::OK,
+            "The resource as it is now.",
+            Json::<T>::media_types(),
+            vec![etag_header()],
+        );
+        let made = declared(
+            StatusCode::CREATED,
+            "Made and stored.",
+            Json::<T>::media_types(),
+            vec![location, etag_header()],
+        );
+        MetaResponses {
+            responses: vec![there, made],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
 /// 200 with one page of a list.
 pub(crate) struct Listed<T> {
     body: Json<T>,

@@ -1,10 +1,18 @@
 //! From what the ports and the framework say went wrong to problems: the one place where this is decided.
 
 use larder_domain::Code as ViolationCode;
+use larder_ports::inbound::chat::EditMessageError;
 use larder_ports::inbound::chat::{
     AppendError, ChangeSessionError, CreateSessionError, ListError, ListMessagesError, NotFoundError,
 };
-use larder_ports::inbound::identity::{AuthenticationError, LogInError, SignUpError};
+use larder_ports::inbound::chat::{
+    ChangePromptError, ChangeSummaryError, CreatePromptError, RenameTagError, ResolveSessionError, RestorePromptError,
+};
+use larder_ports::inbound::identity::{
+    AuthenticationError, ChangeAccountError, ChangePasswordError, LogInError, LogOutError, RefreshError, SignUpError,
+    Throttled,
+};
+use larder_ports::inbound::identity::{LinkError, UnlinkError};
 use larder_ports::inbound::{BadCursor, Failure, KeyReused};
 use larder_ports::outbound::Outage;
 use poem_openapi::error::{ParseParamError, ParsePathError};
@@ -49,7 +57,38 @@ impl From<AuthenticationError> for Problem {
         match error {
             AuthenticationError::Expired => Self::new(Code::TokenExpired),
             AuthenticationError::Invalid => Self::new(Code::TokenInvalid),
+            AuthenticationError::AccountUnknown => Self::new(Code::AccountUnknown),
+            AuthenticationError::IdentityLinkRequired => Self::new(Code::IdentityLinkRequired),
+            AuthenticationError::IssuerUnavailable => Self::new(Code::IssuerUnavailable).retry_after(5),
             AuthenticationError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<LinkError> for Problem {
+    fn from(error: LinkError) -> Self {
+        match error {
+            // Not 401: the caller's own token is good.
+            LinkError::TokenInvalid => Self::violation(
+                "/token",
+                ViolationCode::BadFormat,
+                "must be a token of a configured issuer that counts now",
+            ),
+            LinkError::AccountUnknown => Self::new(Code::AccountUnknown),
+            LinkError::IdentityTaken => Self::new(Code::IdentityTaken),
+            LinkError::IssuerUnavailable => Self::new(Code::IssuerUnavailable).retry_after(5),
+            LinkError::KeyReused(reused) => reused.into(),
+            LinkError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<UnlinkError> for Problem {
+    fn from(error: UnlinkError) -> Self {
+        match error {
+            UnlinkError::NotFound => Self::new(Code::NotFound),
+            UnlinkError::LastCredential => Self::new(Code::LastCredential),
+            UnlinkError::Failure(failure) => failure.into(),
         }
     }
 }
@@ -71,7 +110,58 @@ impl From<LogInError> for Problem {
     fn from(error: LogInError) -> Self {
         match error {
             LogInError::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            LogInError::Throttled(throttled) => throttled.into(),
             LogInError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<Throttled> for Problem {
+    fn from(Throttled(wait): Throttled) -> Self {
+        Self::new(Code::LoginThrottled).retry_after_span(wait)
+    }
+}
+
+impl From<RefreshError> for Problem {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Invalid => Self::new(Code::RefreshInvalid),
+            RefreshError::Reused => Self::new(Code::RefreshReused),
+            RefreshError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<LogOutError> for Problem {
+    fn from(error: LogOutError) -> Self {
+        match error {
+            LogOutError::InteractiveLoginRequired => Self::new(Code::InteractiveLoginRequired),
+            LogOutError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ChangeAccountError> for Problem {
+    fn from(error: ChangeAccountError) -> Self {
+        match error {
+            ChangeAccountError::Invalid(invalid) => invalid.into(),
+            ChangeAccountError::Stale => Self::new(Code::Stale),
+            ChangeAccountError::CurrentPasswordWrong => Self::new(Code::CurrentPasswordWrong),
+            ChangeAccountError::Throttled(throttled) => throttled.into(),
+            ChangeAccountError::UsernameTaken => Self::new(Code::UsernameTaken),
+            ChangeAccountError::EmailTaken => Self::new(Code::EmailTaken),
+            ChangeAccountError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ChangePasswordError> for Problem {
+    fn from(error: ChangePasswordError) -> Self {
+        match error {
+            ChangePasswordError::Invalid(invalid) => invalid.into(),
+            ChangePasswordError::CurrentPasswordWrong => Self::new(Code::CurrentPasswordWrong),
+            ChangePasswordError::Throttled(throttled) => throttled.into(),
+            ChangePasswordError::Failure(failure) => failure.into(),
         }
     }
 }
@@ -116,6 +206,70 @@ impl From<ChangeSessionError> for Problem {
     }
 }
 
+impl From<ResolveSessionError> for Problem {
+    fn from(error: ResolveSessionError) -> Self {
+        match error {
+            ResolveSessionError::Invalid(invalid) => invalid.into(),
+            ResolveSessionError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<RenameTagError> for Problem {
+    fn from(error: RenameTagError) -> Self {
+        match error {
+            RenameTagError::Invalid(invalid) => invalid.into(),
+            RenameTagError::NotFound => Self::new(Code::NotFound),
+            RenameTagError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<CreatePromptError> for Problem {
+    fn from(error: CreatePromptError) -> Self {
+        match error {
+            CreatePromptError::Invalid(invalid) => invalid.into(),
+            CreatePromptError::IdTaken => Self::new(Code::IdTaken),
+            CreatePromptError::LimitReached => Self::new(Code::LimitReached),
+            CreatePromptError::KeyReused(reused) => reused.into(),
+            CreatePromptError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ChangePromptError> for Problem {
+    fn from(error: ChangePromptError) -> Self {
+        match error {
+            ChangePromptError::Invalid(invalid) => invalid.into(),
+            ChangePromptError::NotFound => Self::new(Code::NotFound),
+            ChangePromptError::Stale => Self::new(Code::Stale),
+            ChangePromptError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<RestorePromptError> for Problem {
+    fn from(error: RestorePromptError) -> Self {
+        match error {
+            RestorePromptError::NotFound => Self::new(Code::NotFound),
+            RestorePromptError::LimitReached => Self::new(Code::LimitReached),
+            RestorePromptError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ChangeSummaryError> for Problem {
+    fn from(error: ChangeSummaryError) -> Self {
+        match error {
+            ChangeSummaryError::Invalid(invalid) => invalid.into(),
+            ChangeSummaryError::NotFound => Self::new(Code::NotFound),
+            ChangeSummaryError::Stale => Self::new(Code::Stale),
+            ChangeSummaryError::Older => Self::new(Code::OlderSummary),
+            ChangeSummaryError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
 impl From<AppendError> for Problem {
     fn from(error: AppendError) -> Self {
         match error {
@@ -124,6 +278,20 @@ impl From<AppendError> for Problem {
             AppendError::IdTaken => Self::new(Code::IdTaken),
             AppendError::KeyReused(reused) => reused.into(),
             AppendError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<EditMessageError> for Problem {
+    fn from(error: EditMessageError) -> Self {
+        match error {
+            EditMessageError::Invalid(invalid) => invalid.into(),
+            EditMessageError::NotFound => Self::new(Code::NotFound),
+            EditMessageError::Stale => Self::new(Code::Stale),
+            EditMessageError::IdTaken => Self::new(Code::IdTaken),
+            EditMessageError::NotPartial => Self::new(Code::MessageNotPartial),
+            EditMessageError::ChunkMismatch(lengths) => Self::new(Code::ChunkMismatch).with_lengths(lengths),
+            EditMessageError::Failure(failure) => failure.into(),
         }
     }
 }
@@ -153,6 +321,10 @@ pub(crate) fn of_framework(error: poem::Error) -> Problem {
     } else if let Some(ParseParamError { name, .. }) = error.downcast_ref() {
         let (code, message) = match *name {
             "limit" => (ViolationCode::OutOfRange, "must be a whole number from 1 to 200"),
+            "from" | "to" => (
+                ViolationCode::BadFormat,
+                "must be a date and time with an offset, as RFC 3339 has it",
+            ),
             _ => (
                 ViolationCode::BadFormat,
                 "is none of the values that this parameter takes",
@@ -167,6 +339,7 @@ pub(crate) fn of_framework(error: poem::Error) -> Problem {
 #[cfg(test)]
 mod tests {
     use larder_domain::Invalid;
+    use larder_domain::chat::Lengths;
 
     use super::*;
 
@@ -196,13 +369,26 @@ mod tests {
         }
         for wrap in [
             |failure| code(AuthenticationError::Failure(failure)),
+            |failure| code(LinkError::Failure(failure)),
+            |failure| code(UnlinkError::Failure(failure)),
             |failure| code(SignUpError::Failure(failure)),
             |failure| code(LogInError::Failure(failure)),
+            |failure| code(RefreshError::Failure(failure)),
+            |failure| code(LogOutError::Failure(failure)),
+            |failure| code(ChangeAccountError::Failure(failure)),
+            |failure| code(ChangePasswordError::Failure(failure)),
             |failure| code(CreateSessionError::Failure(failure)),
             |failure| code(ListError::Failure(failure)),
             |failure| code(NotFoundError::Failure(failure)),
             |failure| code(ChangeSessionError::Failure(failure)),
+            |failure| code(ResolveSessionError::Failure(failure)),
+            |failure| code(RenameTagError::Failure(failure)),
+            |failure| code(CreatePromptError::Failure(failure)),
+            |failure| code(ChangePromptError::Failure(failure)),
+            |failure| code(RestorePromptError::Failure(failure)),
+            |failure| code(ChangeSummaryError::Failure(failure)),
             |failure| code(AppendError::Failure(failure)),
+            |failure| code(EditMessageError::Failure(failure)),
             |failure| code(ListMessagesError::Failure(failure)),
         ] {
             for (failure, expected) in failures() {
@@ -216,12 +402,39 @@ mod tests {
         let invalid = || Invalid::one("/x", ViolationCode::TooLong, "is too long");
         assert_eq!(code(AuthenticationError::Expired), Code::TokenExpired);
         assert_eq!(code(AuthenticationError::Invalid), Code::TokenInvalid);
+        assert_eq!(code(AuthenticationError::AccountUnknown), Code::AccountUnknown);
+        assert_eq!(code(AuthenticationError::IdentityLinkRequired), Code::IdentityLinkRequired);
+        assert_eq!(code(AuthenticationError::IssuerUnavailable), Code::IssuerUnavailable);
+        assert_eq!(code(LinkError::TokenInvalid), Code::Invalid);
+        assert_eq!(code(LinkError::AccountUnknown), Code::AccountUnknown);
+        assert_eq!(code(LinkError::IdentityTaken), Code::IdentityTaken);
+        assert_eq!(code(LinkError::IssuerUnavailable), Code::IssuerUnavailable);
+        assert_eq!(code(LinkError::KeyReused(KeyReused)), Code::KeyReused);
+        assert_eq!(code(UnlinkError::NotFound), Code::NotFound);
+        assert_eq!(code(UnlinkError::LastCredential), Code::LastCredential);
         assert_eq!(code(SignUpError::Invalid(invalid())), Code::Invalid);
         assert_eq!(code(SignUpError::Closed), Code::SignUpClosed);
         assert_eq!(code(SignUpError::InvitationInvalid), Code::InvitationInvalid);
         assert_eq!(code(SignUpError::UsernameTaken), Code::UsernameTaken);
         assert_eq!(code(SignUpError::EmailTaken), Code::EmailTaken);
         assert_eq!(code(LogInError::InvalidCredentials), Code::InvalidCredentials);
+        let throttled = || Throttled(std::time::Duration::from_millis(1_500));
+        assert_eq!(code(LogInError::Throttled(throttled())), Code::LoginThrottled);
+        assert_eq!(code(RefreshError::Invalid), Code::RefreshInvalid);
+        assert_eq!(code(RefreshError::Reused), Code::RefreshReused);
+        let no_login = LogOutError::InteractiveLoginRequired;
+        assert_eq!(code(no_login), Code::InteractiveLoginRequired);
+        assert_eq!(code(ChangeAccountError::Invalid(invalid())), Code::Invalid);
+        assert_eq!(code(ChangeAccountError::Stale), Code::Stale);
+        let wrong = ChangeAccountError::CurrentPasswordWrong;
+        assert_eq!(code(wrong), Code::CurrentPasswordWrong);
+        assert_eq!(code(ChangeAccountError::Throttled(throttled())), Code::LoginThrottled);
+        assert_eq!(code(ChangeAccountError::UsernameTaken), Code::UsernameTaken);
+        assert_eq!(code(ChangeAccountError::EmailTaken), Code::EmailTaken);
+        assert_eq!(code(ChangePasswordError::Invalid(invalid())), Code::Invalid);
+        let wrong = ChangePasswordError::CurrentPasswordWrong;
+        assert_eq!(code(wrong), Code::CurrentPasswordWrong);
+        assert_eq!(code(ChangePasswordError::Throttled(throttled())), Code::LoginThrottled);
         assert_eq!(code(CreateSessionError::Invalid(invalid())), Code::Invalid);
         assert_eq!(code(CreateSessionError::IdTaken), Code::IdTaken);
         assert_eq!(code(CreateSessionError::KeyReused(KeyReused)), Code::KeyReused);
@@ -230,10 +443,33 @@ mod tests {
         assert_eq!(code(ChangeSessionError::Invalid(invalid())), Code::Invalid);
         assert_eq!(code(ChangeSessionError::NotFound), Code::NotFound);
         assert_eq!(code(ChangeSessionError::Stale), Code::Stale);
+        assert_eq!(code(ResolveSessionError::Invalid(invalid())), Code::Invalid);
+        assert_eq!(code(RenameTagError::Invalid(invalid())), Code::Invalid);
+        assert_eq!(code(RenameTagError::NotFound), Code::NotFound);
+        assert_eq!(code(CreatePromptError::Invalid(invalid())), Code::Invalid);
+        assert_eq!(code(CreatePromptError::IdTaken), Code::IdTaken);
+        assert_eq!(code(CreatePromptError::LimitReached), Code::LimitReached);
+        assert_eq!(code(CreatePromptError::KeyReused(KeyReused)), Code::KeyReused);
+        assert_eq!(code(ChangePromptError::Invalid(invalid())), Code::Invalid);
+        assert_eq!(code(ChangePromptError::NotFound), Code::NotFound);
+        assert_eq!(code(ChangePromptError::Stale), Code::Stale);
+        assert_eq!(code(RestorePromptError::NotFound), Code::NotFound);
+        assert_eq!(code(RestorePromptError::LimitReached), Code::LimitReached);
+        assert_eq!(code(ChangeSummaryError::Invalid(invalid())), Code::Invalid);
+        assert_eq!(code(ChangeSummaryError::NotFound), Code::NotFound);
+        assert_eq!(code(ChangeSummaryError::Stale), Code::Stale);
+        assert_eq!(code(ChangeSummaryError::Older), Code::OlderSummary);
         assert_eq!(code(AppendError::Invalid(invalid())), Code::Invalid);
         assert_eq!(code(AppendError::NotFound), Code::NotFound);
         assert_eq!(code(AppendError::IdTaken), Code::IdTaken);
         assert_eq!(code(AppendError::KeyReused(KeyReused)), Code::KeyReused);
+        assert_eq!(code(EditMessageError::Invalid(invalid())), Code::Invalid);
+        assert_eq!(code(EditMessageError::NotFound), Code::NotFound);
+        assert_eq!(code(EditMessageError::Stale), Code::Stale);
+        assert_eq!(code(EditMessageError::IdTaken), Code::IdTaken);
+        assert_eq!(code(EditMessageError::NotPartial), Code::MessageNotPartial);
+        let lengths = Lengths { text: 3, reasoning: 0 };
+        assert_eq!(code(EditMessageError::ChunkMismatch(lengths)), Code::ChunkMismatch);
         assert_eq!(code(ListMessagesError::NotFound), Code::NotFound);
         assert_eq!(code(ListMessagesError::BadCursor(BadCursor)), Code::BadCursor);
     }

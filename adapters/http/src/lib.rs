@@ -10,6 +10,7 @@
 mod answer;
 mod body;
 mod chat;
+mod client;
 mod docs;
 mod etag;
 mod failure;
@@ -24,9 +25,12 @@ mod values;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use larder_ports::inbound::Readiness;
+use larder_ports::inbound::chat::{FavouriteUseCases, MessageEditUseCases};
 use larder_ports::inbound::chat::{MessageUseCases, SessionUseCases};
-use larder_ports::inbound::identity::{AccountUseCases, Authentication};
+use larder_ports::inbound::chat::{PromptUseCases, SummaryUseCases, TagUseCases};
+use larder_ports::inbound::identity::{AccountUseCases, Authentication, LoginUseCases};
 use larder_ports::outbound::{Clock, IdGenerator};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 use poem_openapi::Tags;
@@ -37,12 +41,24 @@ pub use docs::openapi_document;
 pub struct Api {
     /// Accounts.
     pub accounts: Arc<dyn AccountUseCases>,
+    /// Signed-in devices.
+    pub logins: Arc<dyn LoginUseCases>,
     /// Who is calling.
     pub authentication: Arc<dyn Authentication>,
     /// Conversations.
     pub sessions: Arc<dyn SessionUseCases>,
+    /// Labels on conversations.
+    pub tags: Arc<dyn TagUseCases>,
+    /// Saved templates.
+    pub prompts: Arc<dyn PromptUseCases>,
+    /// Digests of conversations.
+    pub summaries: Arc<dyn SummaryUseCases>,
     /// Messages.
     pub messages: Arc<dyn MessageUseCases>,
+    /// Changes of messages.
+    pub message_edits: Arc<dyn MessageEditUseCases>,
+    /// Marked messages.
+    pub favourites: Arc<dyn FavouriteUseCases>,
     /// The states of the contexts.
     pub readiness: Arc<dyn Readiness>,
     /// The time that `/health` shows.
@@ -52,12 +68,16 @@ pub struct Api {
 }
 
 /// What can be configured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct HttpOptions {
     /// The most bytes of a body; more is 413. 1 MiB by default.
     pub body_limit: usize,
     /// How long a request may take, its body included; longer is 504. 30 seconds by default.
     pub request_deadline: Duration,
+    /// Who may say in `X-Forwarded-For` from whom a request comes. Nobody by default.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How many sign-ups, logins and refreshes one address may send in a minute; more is 429. 30 by default, 0 is any number.
+    pub ip_rate_per_minute: u32,
 }
 
 impl Default for HttpOptions {
@@ -65,6 +85,8 @@ impl Default for HttpOptions {
         Self {
             body_limit: 1024 * 1024,
             request_deadline: Duration::from_secs(30),
+            trusted_proxies: Vec::new(),
+            ip_rate_per_minute: 30,
         }
     }
 }
@@ -78,14 +100,26 @@ enum Tag {
     Sessions,
     /// What was said in them.
     Messages,
+    /// Labels on conversations.
+    Tags,
+    /// Saved templates.
+    Prompts,
+    /// Digests of conversations.
+    Summaries,
     /// The service itself.
     Service,
 }
 
 type Operations = (
     identity::AccountApi,
+    identity::LoginApi,
     chat::SessionApi,
+    chat::TagApi,
+    chat::PromptApi,
+    chat::SummaryApi,
     chat::MessageApi,
+    chat::MessageEditApi,
+    chat::FavouriteApi,
     health::HealthApi,
     docs::DocsApi,
 );
@@ -94,8 +128,14 @@ type Operations = (
 pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Response> + 'static {
     let operations: Operations = (
         identity::AccountApi(api.accounts),
+        identity::LoginApi(api.logins),
         chat::SessionApi(api.sessions),
+        chat::TagApi(api.tags),
+        chat::PromptApi(api.prompts),
+        chat::SummaryApi(api.summaries),
         chat::MessageApi(api.messages),
+        chat::MessageEditApi(api.message_edits),
+        chat::FavouriteApi(api.favourites),
         health::HealthApi {
             readiness: api.readiness,
             clock: api.clock,
@@ -105,6 +145,7 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
     let routes = docs::service(operations)
         .into_endpoint()
         .data(api.authentication)
-        .data(body::BodyLimit(options.body_limit));
+        .data(body::BodyLimit(options.body_limit))
+        .data(client::Doorkeeper::new(options.trusted_proxies, options.ip_rate_per_minute));
     middleware::around(routes, api.ids, options.request_deadline)
 }

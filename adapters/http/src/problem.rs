@@ -1,5 +1,8 @@
 //! Problem documents (RFC 9457): the closed list of codes, and what is said with each.
 
+use std::time::Duration;
+
+use larder_domain::chat::Lengths;
 use larder_domain::{Code as ViolationCode, Invalid, Violation};
 use larder_ports::outbound::BoxError;
 use poem::error::ResponseError;
@@ -57,14 +60,26 @@ codes! {
     TokenExpired "token_expired" UNAUTHORIZED "Token expired" "The access token has expired. Log in again."
     TokenInvalid "token_invalid" UNAUTHORIZED "Token invalid" "The access token is not one of this service, or its login has ended."
     InvalidCredentials "invalid_credentials" UNAUTHORIZED "Invalid credentials" "The login or the password is wrong."
+    RefreshInvalid "refresh_invalid" UNAUTHORIZED "Refresh token invalid" "The refresh token is none of this service, or it has expired, or its login has ended. Log in again."
+    RefreshReused "refresh_reused" UNAUTHORIZED "Refresh token reused" "The refresh token was used before, so two parties may have it. Its login has ended; log in again."
     SignUpClosed "sign_up_closed" FORBIDDEN "Sign-up closed" "Accounts are made by an administrator here."
     InvitationInvalid "invitation_invalid" FORBIDDEN "Invitation invalid" "Sign-up needs an invitation that is unused, in time, and meant for this address."
+    IdentityLinkRequired "identity_link_required" FORBIDDEN "Identity link required" "An account has the email of this token. Log in to it and link the identity there."
+    AccountUnknown "account_unknown" FORBIDDEN "Account unknown" "The token is good, and its subject has no account here."
+    InteractiveLoginRequired "interactive_login_required" FORBIDDEN "Interactive login required" "Only somebody who logged in with a password may do this."
+    CurrentPasswordWrong "current_password_wrong" FORBIDDEN "Current password wrong" "The current password is needed, and missing or wrong."
     NotFound "not_found" NOT_FOUND "Not found" "There is no such resource."
     RouteNotFound "route_not_found" NOT_FOUND "Route not found" "Nothing is served at this path. See /docs."
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "Method not allowed" "This path has other methods; the header Allow names them."
     IdTaken "id_taken" CONFLICT "Id taken" "You have a resource with this id already, perhaps in the trash."
     UsernameTaken "username_taken" CONFLICT "Username taken" "Another account has this username."
     EmailTaken "email_taken" CONFLICT "Email taken" "Another account has this email."
+    IdentityTaken "identity_taken" CONFLICT "Identity taken" "The external identity is linked to an account already."
+    LastCredential "last_credential" CONFLICT "Last credential" "Without this identity nobody could log in to the account any more."
+    MessageNotPartial "message_not_partial" CONFLICT "Message not partial" "The message has ended, and there is no way back."
+    ChunkMismatch "chunk_mismatch" CONFLICT "Chunk mismatch" "The chunk leaves a gap or contradicts what is stored; length and reasoning_length say how far that goes."
+    LimitReached "limit_reached" CONFLICT "Limit reached" "You have as many of these as you can have. Remove some first."
+    OlderSummary "older_summary" CONFLICT "Older summary" "The stored summary covers more of the session than this one."
     Stale "stale" PRECONDITION_FAILED "Stale" "The resource is not the version that If-Match names. Read it again."
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "Body too large" "The body is larger than this service takes."
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type" "Send JSON with the header Content-Type: application/json."
@@ -80,9 +95,12 @@ codes! {
     PasswordTooLong "password_too_long" UNPROCESSABLE_ENTITY "Password too long" "The password has too many bytes; see errors."
     PasswordWeak "password_weak" UNPROCESSABLE_ENTITY "Password weak" "The password is too easily guessed; see errors."
     PasswordUnchanged "password_unchanged" UNPROCESSABLE_ENTITY "Password unchanged" "The new password is the one that the account has; see errors."
+    PreconditionRequired "precondition_required" PRECONDITION_REQUIRED "Precondition required" "Send the header If-Match with the tag of the version that you read, or *."
+    LoginThrottled "login_throttled" TOO_MANY_REQUESTS "Too many attempts" "Wait for the seconds of Retry-After before the next attempt."
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error" "This is a bug. The log has its cause under the request id."
     DatabaseUnavailable "database_unavailable" SERVICE_UNAVAILABLE "Database unavailable" "Nothing was written. Send the same request again later."
     PoolExhausted "pool_exhausted" SERVICE_UNAVAILABLE "Too busy" "Nothing was written. Send the same request again later."
+    IssuerUnavailable "issuer_unavailable" SERVICE_UNAVAILABLE "Issuer unavailable" "The keys of the token's issuer can't be had at the moment. Send the same request again later."
     Contended "contended" SERVICE_UNAVAILABLE "Contended" "Other requests were in the way time and again. Nothing was written; send the same request again."
     OutcomeUnknown "outcome_unknown" SERVICE_UNAVAILABLE "Outcome unknown" "The connection to the database broke during the commit: all of it was written or nothing. Look before you repeat it, or repeat it under ids of your own."
     DeadlineExceeded "deadline_exceeded" GATEWAY_TIMEOUT "Deadline exceeded" "The request took longer than allowed."
@@ -129,6 +147,7 @@ pub(crate) struct Problem {
     retry_after: Option<u32>,
     source: Option<BoxError>,
     allow: Option<HeaderValue>,
+    lengths: Option<Lengths>,
 }
 
 impl Problem {
@@ -140,6 +159,7 @@ impl Problem {
             retry_after: None,
             source: None,
             allow: None,
+            lengths: None,
         }
     }
 
@@ -161,10 +181,24 @@ impl Problem {
         }
     }
 
+    /// The same for a span, which is rounded up.
+    pub(crate) fn retry_after_span(self, span: Duration) -> Self {
+        let seconds = span.as_millis().div_ceil(1_000).max(1);
+        self.retry_after(u32::try_from(seconds).unwrap_or(u32::MAX))
+    }
+
     /// What the log is to show.
     pub(crate) fn caused_by(self, source: BoxError) -> Self {
         Self {
             source: Some(source),
+            ..self
+        }
+    }
+
+    /// How far a partial message goes (`CH-80`).
+    pub(crate) fn with_lengths(self, lengths: Lengths) -> Self {
+        Self {
+            lengths: Some(lengths),
             ..self
         }
     }
@@ -195,6 +229,8 @@ impl Problem {
             code: Word(self.code),
             request_id: request_id.to_owned(),
             errors: self.violations.into_iter().map(FieldError::from).collect(),
+            length: self.lengths.map(|lengths| lengths.text),
+            reasoning_length: self.lengths.map(|lengths| lengths.reasoning),
         };
         // Strings and a number always serialise.
         let body = serde_json::to_vec(&document).unwrap_or_default();
@@ -285,6 +321,14 @@ struct ProblemDocument {
     #[oai(skip_serializing_if_is_empty, default)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// Only with `chunk_mismatch`: how many characters of the text are stored.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length: Option<i64>,
+    /// Only with `chunk_mismatch`: how many characters of the reasoning are stored.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_length: Option<i64>,
 }
 
 /// One refused value.
@@ -315,6 +359,8 @@ pub(crate) const NOT_FOUND: u16 = 1;
 pub(crate) const CONFLICT: u16 = 1 << 1;
 /// Beside the general statuses: 412.
 pub(crate) const PRECONDITION_FAILED: u16 = 1 << 2;
+/// Beside the general statuses: 428.
+pub(crate) const PRECONDITION_REQUIRED: u16 = 1 << 3;
 /// Instead of the general statuses: those of an operation without caller, parameters and body.
 pub(crate) const BARE: u16 = 1 << 15;
 
@@ -372,6 +418,11 @@ const DECLARED: &[(StatusCode, &str, u16)] = &[
         StatusCode::UNPROCESSABLE_ENTITY,
         "A value breaks a rule; `errors` names every refused one.",
         0,
+    ),
+    (
+        StatusCode::PRECONDITION_REQUIRED,
+        "This operation needs the header If-Match.",
+        PRECONDITION_REQUIRED,
     ),
     (StatusCode::TOO_MANY_REQUESTS, "Too many requests.", 0),
     (StatusCode::INTERNAL_SERVER_ERROR, "A bug.", 0),

@@ -126,6 +126,12 @@ describe!(
     inline(MetaSchema::new_with_format("string", "date-time"))
 );
 
+impl ParseFromParameter for Timestamp {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        Instant::parse(text).map(Self).map_err(ParseError::custom)
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)

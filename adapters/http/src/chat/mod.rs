@@ -1,10 +1,20 @@
 //! Conversations.
 
+mod favourite;
 mod message;
+mod message_edit;
+mod prompt;
 mod session;
+mod summary;
+mod tag;
 
+pub(crate) use favourite::FavouriteApi;
 pub(crate) use message::MessageApi;
+pub(crate) use message_edit::MessageEditApi;
+pub(crate) use prompt::PromptApi;
 pub(crate) use session::SessionApi;
+pub(crate) use summary::SummaryApi;
+pub(crate) use tag::TagApi;
 
 use larder_domain::{Code, SessionId};
 use uuid::Uuid;
@@ -18,6 +28,14 @@ fn check_same(sent: Option<Uuid>, id: Option<SessionId>, pointer: impl FnOnce() 
             let message = "must be the id of the session that the request is about";
             Err(Problem::violation(pointer(), Code::ImmutableField, message))
         }
+        _ => Ok(()),
+    }
+}
+
+/// The same for the id of the resource itself.
+fn check_same_id(sent: Option<Uuid>, id: Uuid) -> Result<(), Problem> {
+    match sent {
+        Some(sent) if sent != id => Err(Problem::violation("/id", Code::ImmutableField, "must be the id in the path")),
         _ => Ok(()),
     }
 }

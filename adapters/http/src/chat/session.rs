@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use larder_domain::chat::{Session, SessionDraft, SessionPatch, TaskPriority, TaskStatus};
-use larder_domain::{Patch, SessionId};
+use larder_domain::chat::{Session, SessionDraft, SessionPatch, Tag as Label, TaskPriority, TaskStatus};
+use larder_domain::{GroupId, Patch, SessionId, TextRule, Violations, check_text};
 use larder_ports::inbound::Done;
-use larder_ports::inbound::chat::{ChangeSession, SessionUseCases};
+use larder_ports::inbound::chat::{ChangeSession, ResolveSession, ResolvedSession, SessionUseCases};
 use larder_ports::outbound::Deleted as Trashed;
-use larder_ports::outbound::chat::SessionFilter;
+use larder_ports::outbound::chat::{SessionFilter, TagMatch, TaskFilter};
 use poem::http::Uri;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::MaybeUndefined;
@@ -15,14 +15,14 @@ use uuid::Uuid;
 
 use super::check_same;
 use crate::Tag;
-use crate::answer::{Changed, Created, Deleted, Found, Listed};
+use crate::answer::{Changed, Created, Deleted, Found, Listed, Stored};
 use crate::body::{Body, Payload};
 use crate::etag;
 use crate::idempotency::{self, Keyed};
 use crate::identity::Caller;
 use crate::page::{Limit, PageBody};
 use crate::problem::{Answer, CONFLICT, NOT_FOUND, PRECONDITION_FAILED, Problem};
-use crate::values::{Nullable, Timestamp, Vocabulary, Word, patch, vocabulary};
+use crate::values::{Nullable, Optional, Timestamp, Vocabulary, Word, patch, vocabulary};
 
 vocabulary! {
     TaskStatus, "TaskStatus", "How far a task is.";
@@ -42,6 +42,45 @@ impl Vocabulary for Trashed {
             Self::Without => "without",
             Self::With => "with",
             Self::Only => "only",
+        }
+    }
+}
+
+impl Vocabulary for TagMatch {
+    const NAME: &'static str = "TagMatch";
+    const MEANING: &'static str = "How many of several tags are needed.";
+
+    fn all() -> &'static [Self] {
+        &[Self::Any, Self::All]
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::All => "all",
+        }
+    }
+}
+
+impl Vocabulary for TaskFilter {
+    const NAME: &'static str = "TaskFilter";
+    const MEANING: &'static str = "A task state, any, or none.";
+
+    fn all() -> &'static [Self] {
+        &[
+            Self::Status(TaskStatus::Active),
+            Self::Status(TaskStatus::Waiting),
+            Self::Status(TaskStatus::Done),
+            Self::Any,
+            Self::None,
+        ]
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Status(status) => status.as_str(),
+            Self::Any => "any",
+            Self::None => "none",
         }
     }
 }
@@ -278,6 +317,24 @@ impl From<SessionPatchBody> for SessionPatch {
     }
 }
 
+/// Whose session is wanted.
+#[derive(Object, Deserialize)]
+#[oai(rename = "SessionResolve")]
+#[serde(deny_unknown_fields)]
+struct SessionResolveBody {
+    /// The persona that answers, exactly.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    character_name: String,
+    /// What the session is called, should it be made.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    #[serde(default)]
+    name: Optional<String>,
+}
+
+impl Payload for SessionResolveBody {
+    const EXAMPLE: &'static str = r#"{"character_name": "guide", "name": "With the guide"}"#;
+}
+
 fn created(session: &Session) -> Result<Created<SessionBody>, Problem> {
     let tag = etag::of(session.version);
     Created::new(session.clone(), location(session.id), Some(tag))
@@ -295,12 +352,31 @@ pub(crate) struct SessionApi(pub(crate) Arc<dyn SessionUseCases>);
 impl SessionApi {
     /// List sessions
     ///
-    /// Newest `last_update` first. A session whose `last_update` moves while you page may be met twice or not at all; every
+    /// Newest `last_update` first; the filters combine with AND. A session whose `last_update` moves while you page may be met twice or not at all; every
     /// other one exactly once.
     #[oai(path = "/sessions", method = "get", operation_id = "list_sessions")]
     async fn list(
         &self,
         caller: Caller,
+        /// Only with a `last_update` at this instant or later.
+        from: Query<Option<Timestamp>>,
+        /// Only with a `last_update` before this instant.
+        to: Query<Option<Timestamp>>,
+        /// Only with this tag, in any spelling; may be repeated.
+        #[oai(default)]
+        tag: Query<Vec<String>>,
+        /// Whether a session needs any of the tags, or all of them; `any` unless sent.
+        tag_match: Query<Option<Word<TagMatch>>>,
+        /// Only of exactly this character.
+        character: Query<Option<String>>,
+        /// Only tasks in this state, in any, or sessions that are no tasks.
+        task_status: Query<Option<Word<TaskFilter>>>,
+        /// Only tasks of this priority.
+        task_priority: Query<Option<Word<TaskPriority>>>,
+        /// Only conversations of this group.
+        group_id: Query<Option<Uuid>>,
+        /// Only sessions with messages, or only those without.
+        has_messages: Query<Option<bool>>,
         /// Live sessions, those in the trash, or both; `without` unless sent.
         deleted: Query<Option<Word<Trashed>>>,
         /// Most rows of the page.
@@ -310,9 +386,23 @@ impl SessionApi {
         cursor: Query<Option<String>>,
         uri: &Uri,
     ) -> Answer<Listed<PageBody<SessionBody>>> {
-        let filter = SessionFilter {
+        let mut violations = Violations::new();
+        if let Some(character) = &character.0 {
+            check_text(character, TextRule::up_to(100), "/query/character", &mut violations);
+        }
+        let tags = violations.keep(Label::list(&tag.0, "/query/tag"));
+        let filter = violations.finish(SessionFilter {
+            from: from.0.map(|instant| instant.0),
+            to: to.0.map(|instant| instant.0),
+            tags: tags.unwrap_or_default(),
+            tag_match: tag_match.0.map(|word| word.0).unwrap_or_default(),
+            character: character.0,
+            task: task_status.0.map(|word| word.0),
+            task_priority: task_priority.0.map(|word| word.0),
+            group_id: group_id.0.map(GroupId),
+            has_messages: has_messages.0,
             deleted: deleted.0.map(|word| word.0).unwrap_or_default(),
-        };
+        })?;
         let page = self.0.list(caller.owner_id(), filter, limit.0.page(cursor.0)).await?;
         Ok(Listed::new(PageBody::show(page, uri))?)
     }
@@ -385,21 +475,56 @@ impl SessionApi {
 
     /// Delete a session
     ///
-    /// Moves it to the trash, and its messages with it out of every read.
+    /// Moves it to the trash, and its messages with it out of every read; or removes it for good with everything below it.
     #[oai(path = "/sessions/:session_id", method = "delete", operation_id = "delete_session")]
     async fn delete(
         &self,
         caller: Caller,
         /// The session.
         session_id: Path<Uuid>,
+        /// Whether to remove it for good, from live or from the trash.
+        #[oai(default)]
+        purge: Query<bool>,
         /// Delete only this version; another one is 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Answer<Deleted, { NOT_FOUND | PRECONDITION_FAILED }> {
         let if_match = etag::demanded(if_match.0.as_deref())?;
-        self.0
-            .delete(caller.owner_id(), SessionId(session_id.0), if_match)
-            .await?;
+        let (owner_id, id) = (caller.owner_id(), SessionId(session_id.0));
+        match purge.0 {
+            true => self.0.purge(owner_id, id, if_match).await?,
+            false => self.0.delete(owner_id, id, if_match).await?,
+        }
         Ok(Deleted)
+    }
+
+    /// Restore a session
+    ///
+    /// Takes it out of the trash, with exactly the messages that were live before. One that is not there stays as it is.
+    #[oai(path = "/sessions/:session_id/restore", method = "post", operation_id = "restore_session")]
+    async fn restore(
+        &self,
+        caller: Caller,
+        /// The session.
+        session_id: Path<Uuid>,
+    ) -> Answer<Changed<SessionBody>, NOT_FOUND> {
+        let session = self.0.restore(caller.owner_id(), SessionId(session_id.0)).await?;
+        let tag = etag::of(session.version);
+        Ok(Changed::new(session, tag)?)
+    }
+
+    /// Get the session of a character
+    ///
+    /// The one with the newest `last_update`. If the character has none, an empty one is made; requests at once make one.
+    #[oai(path = "/sessions/resolve", method = "post", operation_id = "resolve_session")]
+    async fn resolve(&self, caller: Caller, Body(body): Body<SessionResolveBody>) -> Answer<Stored<SessionBody>> {
+        let request = ResolveSession {
+            character_name: body.character_name,
+            name: body.name.0,
+        };
+        let ResolvedSession { session, is_new } = self.0.resolve(caller.owner_id(), request).await?;
+        let tag = etag::of(session.version);
+        let location = is_new.then(|| location(session.id));
+        Ok(Stored::new(session, location, tag)?)
     }
 }
