@@ -281,12 +281,7 @@ impl Message {
     ///
     /// `wants_status` tells whether the draft had a status: one without completes a partial message and leaves an interrupted one as
     /// it is.
-    pub fn replace(
-        &self,
-        whole: Self,
-        wants_status: bool,
-        now: Instant,
-    ) -> Result<Option<MessageEdit>, EditRefused> {
+    pub fn replace(&self, whole: Self, wants_status: bool, now: Instant) -> Result<Option<MessageEdit>, EditRefused> {
         let current = self.as_read(now);
         if whole.sender_role != current.sender_role {
             let message = "never changes once the message is stored";
@@ -337,7 +332,10 @@ impl Message {
         let new = violations.keep(make_attachments(drafts, ids, "")).unwrap_or_default();
         let mut changed = violations.finish(current.clone())?;
         changed.content.attachments.extend(new);
-        changed.content.attachments.sort_by_key(|attachment| attachment.kind.as_str());
+        changed
+            .content
+            .attachments
+            .sort_by_key(|attachment| attachment.kind.as_str());
         current.edited(changed, now)
     }
 
@@ -368,9 +366,19 @@ impl Message {
             }
         }
         let mut violations = Violations::new();
-        let texts = [content.text.as_deref(), content.reasoning.as_deref(), None, None, None, None, None];
+        let texts = [
+            content.text.as_deref(),
+            content.reasoning.as_deref(),
+            None,
+            None,
+            None,
+            None,
+            None,
+        ];
         check_texts(texts, &mut violations);
-        let seconds = self.lease_seconds.map(|seconds| Duration::from_secs(seconds.unsigned_abs()));
+        let seconds = self
+            .lease_seconds
+            .map(|seconds| Duration::from_secs(seconds.unsigned_abs()));
         let message = violations.finish(Self {
             content,
             lease_expires_at: Some(now.plus(seconds.unwrap_or(default_lease))),
@@ -384,6 +392,16 @@ impl Message {
             changes_attachments: false,
             keeps_revision: false,
         })
+    }
+
+    /// The message back from the trash.
+    pub fn restored(&self, now: Instant) -> Self {
+        Self {
+            deleted_at: None,
+            updated_at: now,
+            version: self.version + 1,
+            ..self.as_read(now)
+        }
     }
 
     /// The edit that leads from this message, as it is read, to `changed`; `None` when they are equal (`CH-11`).
@@ -404,7 +422,12 @@ impl Message {
             return Ok(None);
         }
         let mut violations = Violations::new();
-        check_content(changed.status, &changed.content, changed.agent_data.as_ref(), &mut violations);
+        check_content(
+            changed.status,
+            &changed.content,
+            changed.agent_data.as_ref(),
+            &mut violations,
+        );
         violations.finish(())?;
         let changes_content = changed.content != self.content;
         let keeps_revision = changes_content && self.status != MessageStatus::Partial;
@@ -432,7 +455,12 @@ impl Chunk {
         let mut violations = Violations::new();
         for (offset, piece, offset_pointer, pointer) in [
             (self.offset, &self.text, "/offset", "/text"),
-            (self.reasoning_offset, &self.reasoning, "/reasoning_offset", "/reasoning"),
+            (
+                self.reasoning_offset,
+                &self.reasoning,
+                "/reasoning_offset",
+                "/reasoning",
+            ),
         ] {
             if offset.is_some_and(|offset| offset < 0) {
                 violations.add(offset_pointer, Code::OutOfRange, "must not be negative");
@@ -443,7 +471,15 @@ impl Chunk {
                 _ => {}
             }
         }
-        let texts = [self.text.as_deref(), self.reasoning.as_deref(), None, None, None, None, None];
+        let texts = [
+            self.text.as_deref(),
+            self.reasoning.as_deref(),
+            None,
+            None,
+            None,
+            None,
+            None,
+        ];
         check_texts(texts, &mut violations);
         violations.finish(())
     }
@@ -649,8 +685,17 @@ mod tests {
             kind: AttachmentKind::File,
             ..image("a.pdf")
         };
-        let edit = stored.attach(vec![image("3.png"), file], ids(10, 2), at(200)).unwrap().unwrap();
-        let urls: Vec<_> = edit.message.content.attachments.iter().map(|new| new.url.as_str()).collect();
+        let edit = stored
+            .attach(vec![image("3.png"), file], ids(10, 2), at(200))
+            .unwrap()
+            .unwrap();
+        let urls: Vec<_> = edit
+            .message
+            .content
+            .attachments
+            .iter()
+            .map(|new| new.url.as_str())
+            .collect();
         assert_eq!(urls, ["a.pdf", "1.png", "2.png", "3.png"]);
         assert!(edit.keeps_revision && edit.changes_attachments);
         for old in &stored.content.attachments {
@@ -700,7 +745,10 @@ mod tests {
         };
         let edit = message(says("x")).change(patch, vec![], at(200)).unwrap().unwrap();
         assert_eq!((edit.kind, edit.keeps_revision), (EditKind::Metadata, false));
-        assert_eq!((edit.message.revision, edit.message.version, edit.message.edited_at), (1, 2, None));
+        assert_eq!(
+            (edit.message.revision, edit.message.version, edit.message.edited_at),
+            (1, 2, None)
+        );
     }
 
     #[test]
@@ -717,9 +765,16 @@ mod tests {
             assert_eq!(code(refused), (String::new(), Code::EmptyMessage));
         }
         assert!(growing("x").change(text(""), vec![], at(101)).unwrap().is_some());
-        let refused = growing("").change(ends(MessageStatus::Complete), vec![], at(101)).unwrap_err();
+        let refused = growing("")
+            .change(ends(MessageStatus::Complete), vec![], at(101))
+            .unwrap_err();
         assert_eq!(code(refused).1, Code::EmptyMessage);
-        assert!(growing("").change(ends(MessageStatus::Interrupted), vec![], at(101)).unwrap().is_some());
+        assert!(
+            growing("")
+                .change(ends(MessageStatus::Interrupted), vec![], at(101))
+                .unwrap()
+                .is_some()
+        );
     }
 
     #[test]
@@ -742,7 +797,10 @@ mod tests {
         let (new, old) = (&edit.message, &stored);
         assert_eq!((new.position, new.created_at), (old.position, old.created_at));
         assert_eq!((new.revision, new.version, new.updated_at), (4, 5, at(200)));
-        assert_eq!((new.content.text.as_deref(), new.model_name.as_deref()), (Some("new"), None));
+        assert_eq!(
+            (new.content.text.as_deref(), new.model_name.as_deref()),
+            (Some("new"), None)
+        );
         assert_eq!(stored.replace(stored.clone(), false, at(200)), Ok(None));
     }
 
@@ -769,11 +827,20 @@ mod tests {
             (&interrupted, MessageStatus::Complete),
             (&interrupted, MessageStatus::Partial),
         ] {
-            assert_eq!(stored.change(ends(status), vec![], at(101)), Err(EditRefused::NotPartial));
-            assert_eq!(stored.grow(Chunk::default(), LEASE, at(101)), Err(EditRefused::NotPartial));
+            assert_eq!(
+                stored.change(ends(status), vec![], at(101)),
+                Err(EditRefused::NotPartial)
+            );
+            assert_eq!(
+                stored.grow(Chunk::default(), LEASE, at(101)),
+                Err(EditRefused::NotPartial)
+            );
         }
         // A whole message that says nothing of a status leaves an interrupted one interrupted.
-        let edit = interrupted.replace(message(says("y")), false, at(200)).unwrap().unwrap();
+        let edit = interrupted
+            .replace(message(says("y")), false, at(200))
+            .unwrap()
+            .unwrap();
         assert_eq!(edit.message.status, MessageStatus::Interrupted);
         assert_eq!(
             interrupted.replace(message(says("y")), true, at(200)),
@@ -790,7 +857,10 @@ mod tests {
         let edit = growing("the").change(patch, vec![], at(101)).unwrap().unwrap();
         assert_eq!((edit.kind, edit.keeps_revision), (EditKind::End, false));
         assert_eq!((edit.message.revision, edit.message.lease_expires_at), (1, None));
-        let edit = growing("the").change(text("another"), vec![], at(101)).unwrap().unwrap();
+        let edit = growing("the")
+            .change(text("another"), vec![], at(101))
+            .unwrap()
+            .unwrap();
         assert_eq!((edit.kind, edit.keeps_revision), (EditKind::Content, false));
         assert_eq!(edit.message.lease_expires_at, Some(at(220)));
     }
@@ -798,16 +868,25 @@ mod tests {
     #[test]
     fn ch_81_a_lapsed_message_is_interrupted_and_its_next_write_stores_that() {
         let stored = growing("so far");
-        assert_eq!(stored.grow(Chunk::default(), LEASE, at(220)), Err(EditRefused::NotPartial));
+        assert_eq!(
+            stored.grow(Chunk::default(), LEASE, at(220)),
+            Err(EditRefused::NotPartial)
+        );
         assert_eq!(stored.change(MessagePatch::default(), vec![], at(220)), Ok(None));
-        assert_eq!(stored.change(ends(MessageStatus::Interrupted), vec![], at(220)), Ok(None));
+        assert_eq!(
+            stored.change(ends(MessageStatus::Interrupted), vec![], at(220)),
+            Ok(None)
+        );
         assert_eq!(
             stored.change(ends(MessageStatus::Complete), vec![], at(220)),
             Err(EditRefused::NotPartial)
         );
         let edit = stored.change(text("edited"), vec![], at(220)).unwrap().unwrap();
         assert_eq!((edit.kind, edit.keeps_revision), (EditKind::Content, true));
-        assert_eq!((edit.message.status, edit.message.lease_expires_at), (MessageStatus::Interrupted, None));
+        assert_eq!(
+            (edit.message.status, edit.message.lease_expires_at),
+            (MessageStatus::Interrupted, None)
+        );
     }
 
     #[test]
@@ -819,7 +898,10 @@ mod tests {
         });
         for (stored, expiry) in [(asked, at(115)), (growing("x"), at(225))] {
             let edit = stored.grow(Chunk::default(), LEASE, at(105)).unwrap();
-            assert_eq!((edit.kind, edit.message.lease_expires_at), (EditKind::Chunk, Some(expiry)));
+            assert_eq!(
+                (edit.kind, edit.message.lease_expires_at),
+                (EditKind::Chunk, Some(expiry))
+            );
             assert_eq!((edit.message.version, edit.message.revision), (2, 1));
         }
     }
@@ -862,8 +944,22 @@ mod tests {
     #[test]
     fn ch_80_an_offset_and_its_text_come_together() {
         for (chunk, pointer, expected) in [
-            (Chunk { offset: Some(0), ..Chunk::default() }, "/text", Code::Required),
-            (Chunk { reasoning: Some("x".into()), ..Chunk::default() }, "/reasoning_offset", Code::Required),
+            (
+                Chunk {
+                    offset: Some(0),
+                    ..Chunk::default()
+                },
+                "/text",
+                Code::Required,
+            ),
+            (
+                Chunk {
+                    reasoning: Some("x".into()),
+                    ..Chunk::default()
+                },
+                "/reasoning_offset",
+                Code::Required,
+            ),
             (piece(-1, "x"), "/offset", Code::OutOfRange),
             (piece(0, "a\0b"), "/text", Code::Nul),
         ] {

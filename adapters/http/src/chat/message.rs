@@ -7,6 +7,7 @@ use larder_domain::chat::{
 use larder_domain::{MessageId, SessionId};
 use larder_ports::inbound::Done;
 use larder_ports::inbound::chat::{ListMessages, MessageUseCases, MessageView, Turn, TurnTaken, TurnTarget};
+use larder_ports::outbound::Deleted as Trashed;
 use larder_ports::outbound::chat::Order;
 use poem::http::Uri;
 use poem_openapi::param::{Header, Path, Query};
@@ -93,7 +94,7 @@ impl From<UsageBody> for Usage {
 /// A reference to an image or a file of a message; the bytes are never stored.
 #[derive(Object, Serialize)]
 #[oai(rename = "Attachment")]
-struct AttachmentBody {
+pub(super) struct AttachmentBody {
     /// Its id.
     id: Uuid,
     /// Image or file.
@@ -133,7 +134,7 @@ impl From<Attachment> for AttachmentBody {
 /// One message of a conversation.
 #[derive(Object, Serialize)]
 #[oai(rename = "Message")]
-struct MessageBody {
+pub(super) struct MessageBody {
     /// Its id.
     id: Uuid,
     /// The conversation.
@@ -243,7 +244,7 @@ impl From<MessageView> for MessageBody {
 #[derive(Object, Deserialize)]
 #[oai(rename = "NewAttachment")]
 #[serde(deny_unknown_fields)]
-struct NewAttachmentBody {
+pub(super) struct NewAttachmentBody {
     /// Image or file.
     kind: Word<AttachmentKind>,
     /// Any address but those of the schemes data, javascript and vbscript.
@@ -276,7 +277,7 @@ impl From<NewAttachmentBody> for AttachmentDraft {
 #[derive(Object, Deserialize)]
 #[oai(rename = "NewMessage")]
 #[serde(deny_unknown_fields)]
-struct NewMessageBody {
+pub(super) struct NewMessageBody {
     /// An id of your own making; one is made unless sent.
     id: Optional<Uuid>,
     /// If sent, the id of the session that it joins.
@@ -343,23 +344,40 @@ impl Payload for NewMessageBody {
     const EXAMPLE: &'static str = r#"{"sender_role": "user", "text": "What should we see first?"}"#;
 
     fn is_read_only(pointer: &str) -> bool {
-        const READ_ONLY: [&str; 7] = [
-            "/position",
-            "/revision",
-            "/edited_at",
-            "/created_at",
-            "/updated_at",
-            "/deleted_at",
-            "/version",
-        ];
-        const READ_ONLY_OF_ATTACHMENT: [&str; 4] = ["id", "file_name", "extension", "location"];
-        let attachment_field = pointer
-            .strip_prefix("/attachments/")
-            .and_then(|rest| rest.split_once('/'));
-        match attachment_field {
-            Some((_, field)) => READ_ONLY_OF_ATTACHMENT.contains(&field),
-            None => READ_ONLY.contains(&pointer),
-        }
+        is_read_only(pointer)
+    }
+}
+
+/// Whether the field of a message at a pointer is one that only Larder sets.
+pub(super) fn is_read_only(pointer: &str) -> bool {
+    const READ_ONLY: [&str; 7] = [
+        "/position",
+        "/revision",
+        "/edited_at",
+        "/created_at",
+        "/updated_at",
+        "/deleted_at",
+        "/version",
+    ];
+    const READ_ONLY_OF_ATTACHMENT: [&str; 4] = ["id", "file_name", "extension", "location"];
+    let attachment_field = pointer
+        .strip_prefix("/attachments/")
+        .and_then(|rest| rest.split_once('/'));
+    match attachment_field {
+        Some((_, field)) => READ_ONLY_OF_ATTACHMENT.contains(&field),
+        None => READ_ONLY.contains(&pointer),
+    }
+}
+
+impl NewMessageBody {
+    /// The id that was sent.
+    pub(super) fn id(&self) -> Option<Uuid> {
+        self.id.0
+    }
+
+    /// The session that was sent.
+    pub(super) fn session_id(&self) -> Option<Uuid> {
+        self.session_id.0
     }
 }
 
@@ -476,7 +494,7 @@ impl From<TurnTaken> for TurnTakenBody {
     }
 }
 
-fn tag_of(view: &MessageView) -> String {
+pub(super) fn tag_of(view: &MessageView) -> String {
     let Message { version, .. } = view.message;
     if view.is_lapsed() {
         etag::of_lapsed(version)
@@ -485,7 +503,7 @@ fn tag_of(view: &MessageView) -> String {
     }
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }
 
@@ -517,6 +535,8 @@ impl MessageApi {
         session_id: Path<Uuid>,
         /// From the first position, or from the last; `asc` unless sent.
         order: Query<Option<Word<Order>>>,
+        /// Live messages, those in the trash, or both; `without` unless sent. Only `with` opens a session in the trash.
+        deleted: Query<Option<Word<Trashed>>>,
         /// Only messages of this role.
         role: Query<Option<Word<SenderRole>>>,
         /// Only messages that read so now.
@@ -531,6 +551,7 @@ impl MessageApi {
         let request = ListMessages {
             session_id: SessionId(session_id.0),
             order: order.0.map(|word| word.0).unwrap_or_default(),
+            deleted: deleted.0.map(|word| word.0).unwrap_or_default(),
             role: role.0.map(|word| word.0),
             status: status.0.map(|word| word.0),
             page: limit.0.page(cursor.0),

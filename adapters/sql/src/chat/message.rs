@@ -4,7 +4,7 @@ use larder_domain::chat::{
 };
 use larder_domain::{AttachmentId, Instant, MessageId, OwnerId, SessionId};
 use larder_ports::outbound::chat::{MessageFilter, Messages, Order};
-use larder_ports::outbound::{BoxError, StorageError};
+use larder_ports::outbound::{BoxError, Deleted, StorageError};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -43,6 +43,20 @@ pub(crate) const ATTACHMENTS: Fragment = Fragment {
     sqlite: "(SELECT json_group_array(json_array(lower(hex(a.id)), a.kind, a.url, a.location, a.file_name, a.extension, \
              a.description, a.media_type, a.size_bytes) ORDER BY a.kind, a.position) FROM {s}chat_attachments a \
              WHERE a.owner_id = m.owner_id AND a.message_id = m.id)",
+};
+
+/// The attachments of the JSON array `$3` as rows.
+pub(crate) const ATTACHMENT_ROWS: Fragment = Fragment {
+    mark: "{attachment_rows}",
+    postgres: "SELECT $1, $2, x.id, x.message_id, x.kind, x.position, x.url, x.location, x.file_name, x.file_name_norm, \
+               x.extension, x.description, x.media_type, x.size_bytes, x.sender_role \
+               FROM json_to_recordset($3::json) AS x(id uuid, message_id uuid, kind text, position bigint, url text, \
+               location text, file_name text, file_name_norm text, extension text, description text, media_type text, \
+               size_bytes bigint, sender_role text)",
+    sqlite: "SELECT $1, $2, unhex(x.value ->> 'id'), unhex(x.value ->> 'message_id'), x.value ->> 'kind', \
+             x.value ->> 'position', x.value ->> 'url', x.value ->> 'location', x.value ->> 'file_name', \
+             x.value ->> 'file_name_norm', x.value ->> 'extension', x.value ->> 'description', x.value ->> 'media_type', \
+             x.value ->> 'size_bytes', x.value ->> 'sender_role' FROM json_each($3) x",
 };
 
 /// Parameters of both: owner, session, number of messages, touch, now, messages and attachments as JSON arrays of objects.
@@ -103,15 +117,11 @@ static APPEND_MESSAGES: Statement = Statement {
            FROM json_each($5) x",
     only: Some(Dialect::Sqlite),
 };
-static APPEND_ATTACHMENTS: Statement = Statement {
-    name: "chat_messages.append_attachments",
+static INSERT_ATTACHMENTS: Statement = Statement {
+    name: "chat_attachments.insert",
     effect: Effect::Writes,
-    text: "INSERT INTO {s}chat_attachments ({attachment_fields}) \
-           SELECT $1, $2, unhex(x.value ->> 'id'), unhex(x.value ->> 'message_id'), x.value ->> 'kind', \
-             x.value ->> 'position', x.value ->> 'url', x.value ->> 'location', x.value ->> 'file_name', \
-             x.value ->> 'file_name_norm', x.value ->> 'extension', x.value ->> 'description', x.value ->> 'media_type', \
-             x.value ->> 'size_bytes', x.value ->> 'sender_role' FROM json_each($3) x",
-    only: Some(Dialect::Sqlite),
+    text: "INSERT INTO {s}chat_attachments ({attachment_fields}) {attachment_rows}",
+    only: None,
 };
 static FIND: Statement = Statement {
     name: "chat_messages.find",
@@ -121,15 +131,19 @@ static FIND: Statement = Statement {
            WHERE m.owner_id = $1 AND m.id = $2 AND m.deleted_at IS NULL AND s.deleted_at IS NULL",
     only: None,
 };
-/// Parameters of both: owner, session, position, limit, role, status as read, the instant of reading.
+/// Which messages a list shows: live ones if `$8`, trashed ones if `$9`. Only a list of both opens a session in the trash (`CH-47`).
+pub(crate) const IN_VIEW: &str = "(($8 AND m.deleted_at IS NULL) OR ($9 AND m.deleted_at IS NOT NULL))";
+
+/// Parameters of both: owner, session, position, limit, role, status as read, the instant of reading, live and trashed.
 static LIST_ASCENDING: Statement = Statement {
     name: "chat_messages.list_ascending",
     effect: Effect::Reads,
     text: "SELECT {message_columns} FROM {s}chat_messages m \
-           WHERE m.owner_id = $1 AND m.session_id = $2 AND m.position > $3 AND m.deleted_at IS NULL \
+           WHERE m.owner_id = $1 AND m.session_id = $2 AND m.position > $3 AND {message_in_view} \
            AND ($5 IS NULL OR m.sender_role = $5) AND ($6 IS NULL OR $6 = CASE \
            WHEN m.status = 'partial' AND m.lease_expires_at <= $7 THEN 'interrupted' ELSE m.status END) \
-           AND EXISTS (SELECT 1 FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.id = $2 AND s.deleted_at IS NULL) \
+           AND EXISTS (SELECT 1 FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.id = $2 \
+           AND (s.deleted_at IS NULL OR ($8 AND $9))) \
            ORDER BY m.position LIMIT $4",
     only: None,
 };
@@ -137,19 +151,29 @@ static LIST_DESCENDING: Statement = Statement {
     name: "chat_messages.list_descending",
     effect: Effect::Reads,
     text: "SELECT {message_columns} FROM {s}chat_messages m \
-           WHERE m.owner_id = $1 AND m.session_id = $2 AND m.position < $3 AND m.deleted_at IS NULL \
+           WHERE m.owner_id = $1 AND m.session_id = $2 AND m.position < $3 AND {message_in_view} \
            AND ($5 IS NULL OR m.sender_role = $5) AND ($6 IS NULL OR $6 = CASE \
            WHEN m.status = 'partial' AND m.lease_expires_at <= $7 THEN 'interrupted' ELSE m.status END) \
-           AND EXISTS (SELECT 1 FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.id = $2 AND s.deleted_at IS NULL) \
+           AND EXISTS (SELECT 1 FROM {s}chat_sessions s WHERE s.owner_id = $1 AND s.id = $2 \
+           AND (s.deleted_at IS NULL OR ($8 AND $9))) \
            ORDER BY m.position DESC LIMIT $4",
+    only: None,
+};
+/// Whether there is a session whose messages can be listed: a live one, or any if `$3`.
+static IS_LISTED: Statement = Statement {
+    name: "chat_messages.is_listed",
+    effect: Effect::Reads,
+    text: "SELECT s.id FROM {s}chat_sessions s \
+           WHERE s.owner_id = $1 AND s.id = $2 AND (s.deleted_at IS NULL OR $3)",
     only: None,
 };
 
 pub(crate) const STATEMENTS: &[&Statement] = &[
+    &IS_LISTED,
     &APPEND,
     &APPEND_COUNT,
     &APPEND_MESSAGES,
-    &APPEND_ATTACHMENTS,
+    &INSERT_ATTACHMENTS,
     &FIND,
     &LIST_ASCENDING,
     &LIST_DESCENDING,
@@ -207,7 +231,7 @@ impl<C: Connection> Messages for Unit<C> {
                 )
                 .await?;
                 if !attachment_rows.is_empty() {
-                    self.fetch(&APPEND_ATTACHMENTS, &[owner, at, (&attachment_json).into()])
+                    self.fetch(&INSERT_ATTACHMENTS, &[owner, at, (&attachment_json).into()])
                         .await?;
                 }
                 let row = self.fetch_optional(&session::FIND, &[owner, session]).await?;
@@ -234,7 +258,8 @@ impl<C: Connection> Messages for Unit<C> {
             Order::Ascending => (&LIST_ASCENDING, 0),
             Order::Descending => (&LIST_DESCENDING, i64::MAX),
         };
-        let values: [Value<'_>; 7] = [
+        let (live, trashed) = (filter.deleted != Deleted::Only, filter.deleted != Deleted::Without);
+        let values: [Value<'_>; 9] = [
             owner_id.into(),
             session_id.into(),
             after.unwrap_or(start).into(),
@@ -242,14 +267,13 @@ impl<C: Connection> Messages for Unit<C> {
             filter.role.map(SenderRole::as_str).into(),
             filter.status.map(|(status, _)| status.as_str()).into(),
             filter.status.map(|(_, now)| now).into(),
+            live.into(),
+            trashed.into(),
         ];
         let rows = self.fetch(statement, &values).await?;
         // Only an empty answer leaves open whether there is such a session.
-        if rows.is_empty()
-            && !self
-                .execute(&session::EXISTS, &[owner_id.into(), session_id.into()])
-                .await?
-        {
+        let key = [owner_id.into(), session_id.into(), (live && trashed).into()];
+        if rows.is_empty() && !self.execute(&IS_LISTED, &key).await? {
             return Ok(None);
         }
         rows.iter()
@@ -382,13 +406,31 @@ fn attachment_rows(message: &Message) -> impl Iterator<Item = AttachmentRow<'_>>
         })
 }
 
-fn json<T: Serialize>(rows: &[T]) -> Result<String, StorageError> {
+pub(super) fn json<T: Serialize>(rows: &[T]) -> Result<String, StorageError> {
     serde_json::to_string(rows).map_err(|error| StorageError::Internal(BoxError::from(error)))
 }
 
+/// Stores the attachments of a message that has none stored.
+pub(super) async fn insert_attachments<C: Connection>(
+    unit: &mut Unit<C>,
+    message: &Message,
+) -> Result<(), StorageError> {
+    let rows: Vec<AttachmentRow<'_>> = attachment_rows(message).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let rows = json(&rows)?;
+    let values = [message.owner_id.into(), message.created_at.into(), (&rows).into()];
+    unit.fetch(&INSERT_ATTACHMENTS, &values).await.map(|_| ())
+}
+
 /// Reads the columns of [`COLUMNS`].
-fn read<R: Row>(row: &R, owner_id: OwnerId) -> Result<Message, StorageError> {
-    let mut row = Reader::new(row, TABLE);
+pub(super) fn read<R: Row>(row: &R, owner_id: OwnerId) -> Result<Message, StorageError> {
+    read_from(&mut Reader::new(row, TABLE), owner_id)
+}
+
+/// The same for a row that goes on with columns of other tables.
+pub(super) fn read_from<R: Row>(row: &mut Reader<'_, R>, owner_id: OwnerId) -> Result<Message, StorageError> {
     Ok(Message {
         owner_id,
         id: MessageId(row.id()?),
@@ -402,7 +444,7 @@ fn read<R: Row>(row: &R, owner_id: OwnerId) -> Result<Message, StorageError> {
         content: Content {
             text: row.text("text")?,
             reasoning: row.text("reasoning")?,
-            attachments: read_attachments(&mut row)?,
+            attachments: read_attachments(row)?,
             chart_data: row.free_json("chart_data")?,
         },
         character_name: row.text("character_name")?,
@@ -450,7 +492,7 @@ type StoredAttachment = (
     Option<i64>,
 );
 
-fn read_attachments<R: Row>(row: &mut Reader<'_, R>) -> Result<Vec<Attachment>, StorageError> {
+pub(super) fn read_attachments<R: Row>(row: &mut Reader<'_, R>) -> Result<Vec<Attachment>, StorageError> {
     let Some(stored) = row.optional_json::<Vec<StoredAttachment>>("attachments")? else {
         return Ok(Vec::new());
     };

@@ -12,7 +12,7 @@ use larder_ports::inbound::chat::{
 };
 use larder_ports::inbound::{Done, Failure, Once, Page};
 use larder_ports::outbound::chat::{ChatUnit, MessageFilter, Order};
-use larder_ports::outbound::{Access, Clock, IdGenerator, Rule, Seal, StorageError, Store, StoredAnswer};
+use larder_ports::outbound::{Access, Clock, Deleted, IdGenerator, Rule, Seal, StorageError, Store, StoredAnswer};
 
 use crate::cursor::Paging;
 use crate::idempotency::{claim, keep, made_now};
@@ -23,12 +23,18 @@ use crate::retry::{RetryPolicy, Unfinished, refuse, retrying, undo};
 pub struct ChatConfig {
     /// The lease of a partial message that asks for none (`CH-81`).
     pub partial_lease: Duration,
+    /// Most revisions that are kept of one message, 2 to 1000 (`CH-16`).
+    pub max_revisions: u32,
+    /// The configuration of summaries; one that was written under an older one is stale (`CH-62`).
+    pub summary_config_version: i64,
 }
 
 impl Default for ChatConfig {
     fn default() -> Self {
         Self {
             partial_lease: Duration::from_secs(120),
+            max_revisions: 100,
+            summary_config_version: 1,
         }
     }
 }
@@ -318,6 +324,7 @@ impl MessageUseCases for ChatMessages {
         let seal = self.seal.as_ref();
         let paging = Paging::new(seal, "chat.messages", owner_id, &encode(&request), &request.page)?;
         let filter = MessageFilter {
+            deleted: request.deleted,
             role: request.role,
             status: request.status.map(|status| (status, now)),
         };
@@ -338,7 +345,7 @@ impl MessageUseCases for ChatMessages {
 }
 
 /// The message as a reader sees it at `now`.
-fn view(message: Message, now: Instant) -> MessageView {
+pub(super) fn view(message: Message, now: Instant) -> MessageView {
     let status = message.status_at(now);
     MessageView { message, status }
 }
@@ -348,6 +355,7 @@ fn encode(request: &ListMessages) -> Vec<u8> {
     let ListMessages {
         session_id,
         order,
+        deleted,
         role,
         status,
         page: _,
@@ -356,9 +364,14 @@ fn encode(request: &ListMessages) -> Vec<u8> {
         Order::Ascending => "ascending",
         Order::Descending => "descending",
     };
+    let deleted = match deleted {
+        Deleted::Without => "without",
+        Deleted::With => "with",
+        Deleted::Only => "only",
+    };
     let role = role.map_or("", SenderRole::as_str);
     let status = status.map_or("", MessageStatus::as_str);
-    format!("{session_id} {order} {role} {status}").into_bytes()
+    format!("{session_id} {order} {deleted} {role} {status}").into_bytes()
 }
 
 #[cfg(test)]
@@ -800,6 +813,7 @@ mod tests {
         ListMessages {
             session_id: SessionId(Uuid::from_u128(session)),
             order: Order::Ascending,
+            deleted: Deleted::Without,
             role: None,
             status: None,
             page: PageRequest { limit: 1, cursor: None },
