@@ -3,20 +3,23 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use larder_domain::identity::{
-    InvitationToken, Login, LoginMethod, LoginName, PasswordPolicy, Principal, Role, User, UserDraft,
+    InvitationToken, Login, LoginMethod, PasswordPolicy, Principal, RefreshToken, RevokeReason, Role, User, UserDraft,
 };
-use larder_domain::{Instant, Invalid, LoginId, OwnerId, Violations};
+use larder_domain::{Code, Instant, Invalid, LoginId, OwnerId, Violations};
 use larder_ports::inbound::Failure;
 use larder_ports::inbound::identity::{
-    AccountUseCases, ClientInfo, LogIn, LogInError, SignUp, SignUpError, SignedIn, Tokens,
+    AccountUseCases, ChangeAccount, ChangeAccountError, ChangePassword, ChangePasswordError, ClientInfo, LogIn,
+    LogInError, SignUp, SignUpError, SignedIn, Tokens,
 };
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{
-    Access, AccessClaims, Clock, IdGenerator, PasswordHasher, Rule, SecretSource, StorageError, Store, TokenIssuer,
+    Access, Clock, IdGenerator, KeyedDigest, PasswordHasher, Rule, Seal, SecretSource, StorageError, Store, TokenIssuer,
 };
 use secrecy::{ExposeSecret, SecretString};
 
 use super::PrincipalCache;
+use super::password_check::{PasswordChecks, Proven, Unproven};
+use super::token_pair::TokenPairs;
 use crate::retry::{RetryPolicy, Unfinished, refuse, retrying, undo};
 
 /// How long a login that ended is kept (`ID-14`).
@@ -43,8 +46,12 @@ pub struct AccountsConfig {
     pub password_policy: PasswordPolicy,
     /// How long an access token counts.
     pub access_ttl: Duration,
+    /// How long a refresh token counts unless it is used before.
+    pub refresh_idle_ttl: Duration,
     /// How long a login lasts at most.
     pub refresh_max_ttl: Duration,
+    /// How long after its use a refresh token counts once more, should the answer have been lost; zero is not at all.
+    pub refresh_grace: Duration,
     /// Most live logins of one account, at least 1.
     pub max_logins: u32,
     /// How old the state of a login may be on which a request is let in, for [`PrincipalCache::new`]; zero is always fresh.
@@ -58,14 +65,16 @@ impl Default for AccountsConfig {
             sign_up: SignUpMode::default(),
             password_policy: PasswordPolicy { min_length: 10 },
             access_ttl: Duration::from_secs(15 * 60),
+            refresh_idle_ttl: 30 * DAY,
             refresh_max_ttl: 90 * DAY,
+            refresh_grace: Duration::from_secs(10),
             max_logins: 50,
             principal_cache_ttl: Duration::from_secs(30),
         }
     }
 }
 
-/// What [`Accounts`] needs from the outside.
+/// What [`Accounts`] and [`AccountLogins`](super::AccountLogins) need from the outside.
 #[derive(Clone)]
 pub struct AccountPorts {
     /// The store of accounts.
@@ -78,8 +87,34 @@ pub struct AccountPorts {
     pub hasher: Arc<dyn PasswordHasher>,
     /// Access tokens.
     pub issuer: Arc<dyn TokenIssuer>,
-    /// Comparison of invitations.
+    /// Refresh tokens, and the comparison of invitations.
     pub secrets: Arc<dyn SecretSource>,
+    /// Under which name attempts to log in are counted.
+    pub digests: Arc<dyn KeyedDigest>,
+    /// Cursors.
+    pub seal: Arc<dyn Seal>,
+}
+
+impl AccountPorts {
+    pub(super) fn token_pairs(&self, config: &AccountsConfig) -> TokenPairs {
+        TokenPairs {
+            ids: Arc::clone(&self.ids),
+            issuer: Arc::clone(&self.issuer),
+            secrets: Arc::clone(&self.secrets),
+            access_ttl: config.access_ttl,
+            refresh_idle_ttl: config.refresh_idle_ttl,
+        }
+    }
+
+    pub(super) fn password_checks(&self) -> PasswordChecks {
+        PasswordChecks {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            hasher: Arc::clone(&self.hasher),
+            digests: Arc::clone(&self.digests),
+            retry: RetryPolicy::default(),
+        }
+    }
 }
 
 /// The use cases of accounts.
@@ -87,6 +122,8 @@ pub struct Accounts {
     ports: AccountPorts,
     cache: Arc<PrincipalCache>,
     config: AccountsConfig,
+    passwords: PasswordChecks,
+    pairs: TokenPairs,
     retry: RetryPolicy,
 }
 
@@ -94,6 +131,8 @@ impl Accounts {
     /// Over these ports; `cache` is shared with the [`Authenticator`](super::Authenticator).
     pub fn new(ports: AccountPorts, cache: Arc<PrincipalCache>, config: AccountsConfig) -> Self {
         Self {
+            passwords: ports.password_checks(),
+            pairs: ports.token_pairs(&config),
             ports,
             cache,
             config,
@@ -140,7 +179,12 @@ impl Accounts {
     ///
     /// The first account is an administrator. When any of it is refused, the claim to be the first and the use of the invitation
     /// are undone with the rest.
-    async fn store(&self, user: &User, admission: &Admission, login: Option<&Login>) -> Result<User, SignUpError> {
+    async fn store(
+        &self,
+        user: &User,
+        admission: &Admission,
+        login: Option<(&Login, &RefreshToken)>,
+    ) -> Result<User, SignUpError> {
         retrying(&self.retry, "make account", || async {
             let mut unit = self.ports.store.begin(Access::Write).await?;
             let roles = if unit.users().claim_first(user.id).await? {
@@ -165,8 +209,9 @@ impl Accounts {
                 Err(StorageError::Broken(Rule::EmailTaken)) => return refuse(unit, SignUpError::EmailTaken).await,
                 inserted => inserted?,
             }
-            if let Some(login) = login {
+            if let Some((login, token)) = login {
                 unit.logins().insert(login).await?;
+                unit.refresh_tokens().insert(token).await?;
             }
             unit.commit().await?;
             Ok(user)
@@ -195,33 +240,6 @@ impl Accounts {
         Ok(admits.then_some(invitation.roles))
     }
 
-    /// The account that a login name stands for.
-    async fn find_by_name(&self, typed: &str) -> Result<Option<User>, Failure> {
-        let name = LoginName::parse(typed);
-        let (LoginName::Email(norm) | LoginName::Username(norm)) = &name;
-        if norm.contains('\0') {
-            // Nobody's name: no engine keeps the character, and PostgreSQL would take offence at the question.
-            return Ok(None);
-        }
-        retrying(&self.retry, "find account", || async {
-            let mut unit = self.ports.store.begin(Access::Read).await?;
-            let found = unit.users().find_by_login_name(&name).await?;
-            undo(unit).await;
-            Ok(found)
-        })
-        .await
-    }
-
-    /// The account, if it may log in with this password. Every answer costs exactly one verification (`ID-10`, `ID-11`).
-    async fn verified(&self, known: Option<User>, password: &SecretString) -> Result<Option<User>, Failure> {
-        let is_comparable = PasswordPolicy::is_comparable(password.expose_secret());
-        let candidate =
-            known.filter(|user| is_comparable && user.disabled_at.is_none() && user.password_hash.is_some());
-        let hash = candidate.as_ref().and_then(|user| user.password_hash.clone());
-        let fits = self.ports.hasher.verify(password, hash).await?;
-        Ok(candidate.filter(|_| fits))
-    }
-
     /// A new hash for an account whose hash was made at another cost (`ID-06`). Without one the login goes on with the old hash.
     async fn renewed_hash(&self, user: &User, password: &SecretString) -> Option<String> {
         let hash = user.password_hash.as_deref()?;
@@ -229,7 +247,10 @@ impl Accounts {
             return None;
         }
         match self.ports.hasher.hash(password).await {
-            Ok(hash) => Some(hash),
+            Ok(hash) => {
+                tracing::info!("a password was hashed anew, at the cost that is configured now");
+                Some(hash)
+            }
             Err(error) => {
                 tracing::warn!(%error, "an outdated password hash was not renewed");
                 None
@@ -249,18 +270,6 @@ impl Accounts {
             expires_at: now.plus(self.config.refresh_max_ttl),
             revoked: None,
         }
-    }
-
-    /// The answer to a sign-up or login that is committed.
-    fn signed_in(&self, user: User, login: &Login) -> Result<SignedIn, Failure> {
-        let issued_at = login.created_at.whole_seconds();
-        let expires_at = issued_at.plus(self.config.access_ttl);
-        let claims = AccessClaims::of(&user, login.id, self.ports.ids.next(), issued_at, expires_at);
-        let tokens = Tokens {
-            access_token: self.ports.issuer.issue(&claims)?,
-            expires_in: self.config.access_ttl,
-        };
-        Ok(SignedIn { user, tokens })
     }
 }
 
@@ -290,8 +299,11 @@ impl AccountUseCases for Accounts {
             last_login_at: Some(login.created_at),
             ..user
         };
-        let user = self.store(&user, &admission, Some(&login)).await?;
-        Ok(self.signed_in(user, &login)?)
+        let drawn = self.pairs.draw();
+        let token = self.pairs.row(&drawn, &login, login.created_at);
+        let user = self.store(&user, &admission, Some((&login, &token))).await?;
+        let tokens = self.pairs.pair(&user, &drawn, &token)?;
+        Ok(SignedIn { user, tokens })
     }
 
     async fn create(&self, request: SignUp) -> Result<User, SignUpError> {
@@ -300,22 +312,20 @@ impl AccountUseCases for Accounts {
     }
 
     async fn log_in(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError> {
-        let known = self.find_by_name(&request.login).await?;
-        let Some(user) = self.verified(known, &request.password).await? else {
-            return Err(LogInError::InvalidCredentials);
-        };
+        let Proven { user, counter } = self.passwords.by_name(&request.login, &request.password).await?;
         let new_hash = self.renewed_hash(&user, &request.password).await;
         let now = self.ports.clock.now();
         let login = self.new_login(user.id, LoginMethod::Password, client, now);
+        let drawn = self.pairs.draw();
+        let token = self.pairs.row(&drawn, &login, now);
         let user = retrying(&self.retry, "log in", || async {
             let mut unit = self.ports.store.begin(Access::Write).await?;
             // Written before it is read: the row stays locked, so nobody disables the account or changes its password until the
             // login is there to be revoked, and parallel logins don't exceed their number.
             unit.users().note_login(user.id, now).await?;
             let found = unit.users().find(user.id).await?;
-            // A new hash of the same password leaves `password_changed_at` alone.
             let Some(found) = found
-                .filter(|found| found.disabled_at.is_none() && found.password_changed_at == user.password_changed_at)
+                .filter(|found| found.disabled_at.is_none() && has_same_password(&user, found))
             else {
                 return refuse(unit, LogInError::InvalidCredentials).await;
             };
@@ -339,12 +349,15 @@ impl AccountUseCases for Accounts {
             let others = self.config.max_logins.saturating_sub(1);
             let evicted = unit.logins().evict(user.id, others, now).await?;
             unit.logins().insert(&login).await?;
+            unit.refresh_tokens().insert(&token).await?;
+            unit.login_throttles().reset(&counter).await?;
             let _forgetting = self.cache.forgetting(evicted);
             unit.commit().await?;
             Ok(found)
         })
         .await?;
-        Ok(self.signed_in(user, &login)?)
+        let tokens = self.pairs.pair(&user, &drawn, &token)?;
+        Ok(SignedIn { user, tokens })
     }
 
     async fn account(&self, caller: &Principal) -> Result<User, Failure> {
@@ -352,9 +365,168 @@ impl AccountUseCases for Accounts {
             let mut unit = self.ports.store.begin(Access::Read).await?;
             let found = unit.users().find(caller.owner_id).await?;
             undo(unit).await;
-            found.ok_or_else(|| Unfinished::Refused(Failure::Internal("the caller's account is gone".into())))
+            found.ok_or_else(|| Unfinished::Refused(gone()))
         })
         .await
+    }
+
+    async fn change(&self, caller: &Principal, change: ChangeAccount) -> Result<User, ChangeAccountError> {
+        let (id, now) = (caller.owner_id, self.ports.clock.now());
+        // What is stored now tells whether the password is needed; whether it still was is judged again in the unit.
+        let stored = self.account(caller).await?;
+        if change.if_match.is_some_and(|version| version != stored.version) {
+            return Err(ChangeAccountError::Stale);
+        }
+        let wanted = stored.patched(change.patch.clone(), now)?;
+        let proven = match &change.current_password {
+            _ if !needs_password(&stored, &wanted) => None,
+            None => return Err(ChangeAccountError::CurrentPasswordWrong),
+            Some(password) => Some(self.passwords.of_account(id, password).await?),
+        };
+        retrying(&self.retry, "change account", || async {
+            let mut unit = self.ports.store.begin(Access::Write).await?;
+            let Some(found) = unit.users().find(id).await? else {
+                return refuse(unit, gone().into()).await;
+            };
+            if change.if_match.is_some_and(|version| version != found.version) {
+                return refuse(unit, ChangeAccountError::Stale).await;
+            }
+            let changed = match found.patched(change.patch.clone(), now) {
+                Ok(changed) => changed,
+                Err(invalid) => return refuse(unit, invalid.into()).await,
+            };
+            if changed == found {
+                undo(unit).await;
+                return Ok(found);
+            }
+            let is_proven = proven.as_ref().is_some_and(|proven| has_same_password(&proven.user, &found));
+            if needs_password(&found, &changed) && !is_proven {
+                return refuse(unit, ChangeAccountError::CurrentPasswordWrong).await;
+            }
+            match unit.users().update(&changed, found.version).await {
+                Err(StorageError::Broken(Rule::UsernameTaken)) => {
+                    return refuse(unit, ChangeAccountError::UsernameTaken).await;
+                }
+                Err(StorageError::Broken(Rule::EmailTaken)) => {
+                    return refuse(unit, ChangeAccountError::EmailTaken).await;
+                }
+                updated => {
+                    if !updated? {
+                        return Err(StorageError::Contended.into());
+                    }
+                }
+            }
+            if let Some(proven) = &proven {
+                unit.login_throttles().reset(&proven.counter).await?;
+            }
+            let _forgetting = self.cache.forgetting_all_of(id);
+            unit.commit().await?;
+            Ok(changed)
+        })
+        .await
+    }
+
+    async fn change_password(
+        &self,
+        caller: &Principal,
+        change: ChangePassword,
+        client: ClientInfo,
+    ) -> Result<Tokens, ChangePasswordError> {
+        const POINTER: &str = "/new_password";
+        let id = caller.owner_id;
+        let new = change.new.expose_secret();
+        self.config
+            .password_policy
+            .check(new, &caller.name, caller.email.as_deref(), POINTER)
+            .map_err(Invalid::from)?;
+        let Proven { user, counter } = self.passwords.of_account(id, &change.current).await?;
+        if new == change.current.expose_secret() {
+            return Err(Invalid::one(POINTER, Code::PasswordUnchanged, "must not be the current password").into());
+        }
+        let hash = self.ports.hasher.hash(&change.new).await.map_err(Failure::from)?;
+        let now = self.ports.clock.now();
+        let login = self.new_login(id, LoginMethod::Password, client, now);
+        let drawn = self.pairs.draw();
+        let token = self.pairs.row(&drawn, &login, now);
+        let user = retrying(&self.retry, "change password", || async {
+            let mut unit = self.ports.store.begin(Access::Write).await?;
+            // Written before it is read: whoever logs in with the old password waits for the row, and then finds the new one.
+            unit.users().note_login(id, now).await?;
+            let found = unit.users().find(id).await?;
+            let found = found.filter(|found| found.disabled_at.is_none() && has_same_password(&user, found));
+            let Some(found) = found else {
+                return refuse(unit, ChangePasswordError::CurrentPasswordWrong).await;
+            };
+            let read = found.version;
+            let changed = User {
+                password_hash: Some(hash.clone()),
+                password_changed_at: Some(now),
+                last_login_at: Some(now),
+                updated_at: now,
+                version: read + 1,
+                ..found
+            };
+            if !unit.users().update(&changed, read).await? {
+                return Err(StorageError::Contended.into());
+            }
+            unit.logins().revoke_all(id, RevokeReason::PasswordChange, now).await?;
+            if change.revoke_api_tokens {
+                unit.api_tokens().revoke_all(id, now).await?;
+            }
+            unit.logins().sweep(id, now.minus(KEPT_AFTER_END)).await?;
+            unit.logins().insert(&login).await?;
+            unit.refresh_tokens().insert(&token).await?;
+            unit.login_throttles().reset(&counter).await?;
+            let _forgetting = self.cache.forgetting_all_of(id);
+            unit.commit().await?;
+            Ok(changed)
+        })
+        .await?;
+        Ok(self.pairs.pair(&user, &drawn, &token)?)
+    }
+}
+
+/// Whether a change needs the current password: another email could be used to take the account over (`ID-41`).
+fn needs_password(stored: &User, changed: &User) -> bool {
+    stored.password_hash.is_some() && stored.email != changed.email
+}
+
+/// Whether the password was not changed between two readings. A new hash of the same password leaves `password_changed_at` alone.
+fn has_same_password(one: &User, other: &User) -> bool {
+    one.password_changed_at == other.password_changed_at
+}
+
+fn gone() -> Failure {
+    Failure::Internal("the caller's account is gone".into())
+}
+
+impl From<Unproven> for LogInError {
+    fn from(unproven: Unproven) -> Self {
+        match unproven {
+            Unproven::Wrong => Self::InvalidCredentials,
+            Unproven::Throttled(throttled) => throttled.into(),
+            Unproven::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<Unproven> for ChangeAccountError {
+    fn from(unproven: Unproven) -> Self {
+        match unproven {
+            Unproven::Wrong => Self::CurrentPasswordWrong,
+            Unproven::Throttled(throttled) => throttled.into(),
+            Unproven::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<Unproven> for ChangePasswordError {
+    fn from(unproven: Unproven) -> Self {
+        match unproven {
+            Unproven::Wrong => Self::CurrentPasswordWrong,
+            Unproven::Throttled(throttled) => throttled.into(),
+            Unproven::Failure(failure) => failure.into(),
+        }
     }
 }
 
@@ -380,7 +552,7 @@ mod tests {
 
     use super::*;
     use crate::identity::Authenticator;
-    use crate::testing::{Seen, identity_unit, login, owner, user};
+    use crate::testing::{PlainSecrets, Seen, identity_unit, login, owner, user};
 
     const GOOD: &str = "a good password";
 
@@ -423,22 +595,6 @@ mod tests {
         }
     }
 
-    struct FakeSecrets;
-
-    impl SecretSource for FakeSecrets {
-        fn draw(&self) -> [u8; 32] {
-            [0; 32]
-        }
-
-        fn digest(&self, secret: &[u8; 32]) -> [u8; 32] {
-            secret.map(|byte| byte ^ 0xff)
-        }
-
-        fn same(&self, a: &[u8; 32], b: &[u8; 32]) -> bool {
-            a == b
-        }
-    }
-
     struct Office {
         accounts: Accounts,
         store: Arc<ScriptedStore<IdentityMocks>>,
@@ -475,7 +631,7 @@ mod tests {
             ids: Arc::new(SequentialIds::default()),
             hasher: hasher.clone(),
             issuer: Arc::new(issuer),
-            secrets: Arc::new(FakeSecrets),
+            secrets: Arc::new(PlainSecrets),
         };
         let config = AccountsConfig {
             sign_up,
@@ -518,7 +674,7 @@ mod tests {
     fn invitation() -> Invitation {
         Invitation {
             id: InvitationId(Uuid::from_u128(7)),
-            secret_hash: FakeSecrets.digest(&[1; 32]),
+            secret_hash: PlainSecrets.digest(&[1; 32]),
             email_norm: None,
             roles: vec![Role::Worker],
             created_by: owner(9),

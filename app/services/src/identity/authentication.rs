@@ -3,11 +3,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_domain::identity::{Login, Principal, PrincipalKind, User};
-use larder_domain::{Instant, LoginId};
+use larder_domain::identity::{ApiToken, KeyedSecret, Principal, PrincipalKind, User};
+use larder_domain::{ApiTokenId, Instant, LoginId, OwnerId};
+use larder_ports::inbound::Failure;
 use larder_ports::inbound::identity::{Authentication, AuthenticationError};
 use larder_ports::outbound::identity::IdentityUnit;
-use larder_ports::outbound::{Access, AccessClaims, Clock, Store, TokenError, TokenVerifier};
+use larder_ports::outbound::{Access, AccessClaims, Clock, SecretSource, Store, TokenError, TokenVerifier};
 use quick_cache::sync::Cache;
 
 use crate::retry::{RetryPolicy, Unfinished, retrying, undo};
@@ -17,20 +18,37 @@ const MOST_CALLERS: usize = 10_000;
 
 /// The callers of late, so that not every request reads the live state of its login (`ID-23`).
 ///
-/// Only callers that were let in are remembered. Whatever ends a login or changes an account holds a
-/// [`forgetting`](Self::forgetting) of the logins concerned over its commit.
+/// Only callers that were let in are remembered. Whatever ends a login or a token, or changes an account, holds a
+/// [`forgetting`](Self::forgetting) of the callers concerned over its commit.
 pub struct PrincipalCache {
     ttl: Duration,
-    callers: Cache<LoginId, Caller>,
+    callers: Cache<CallerKey, Caller>,
     /// How often something was forgotten, so that what was read before is not remembered after.
     forgotten: AtomicU64,
+}
+
+/// What a caller is let in by, as the cache knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum CallerKey {
+    /// An access token of this login.
+    Login(LoginId),
+    /// An API token. Its id may be of the owner's making, so it is nobody else's only together with the owner.
+    ApiToken(OwnerId, ApiTokenId),
+}
+
+impl From<LoginId> for CallerKey {
+    fn from(id: LoginId) -> Self {
+        Self::Login(id)
+    }
 }
 
 #[derive(Clone)]
 struct Caller {
     principal: Principal,
+    /// The SHA-256 of the secret that the caller must have, where a secret proves who it is.
+    secret_hash: Option<[u8; 32]>,
     loaded_at: Instant,
-    /// The end of the time that the entry may be used, at most that of the login.
+    /// The end of the time that the entry may be used, at most that of the login or token.
     ends_at: Instant,
 }
 
@@ -41,12 +59,21 @@ struct Mark(u64);
 /// See [`PrincipalCache::forgetting`].
 pub(crate) struct Forgetting<'a> {
     cache: &'a PrincipalCache,
-    logins: Vec<LoginId>,
+    callers: Forgotten,
+}
+
+/// Which callers are forgotten.
+enum Forgotten {
+    These(Vec<CallerKey>),
+    AllOf(OwnerId),
 }
 
 impl Drop for Forgetting<'_> {
     fn drop(&mut self) {
-        self.cache.forget(&self.logins);
+        match &self.callers {
+            Forgotten::These(callers) => self.cache.forget(callers),
+            Forgotten::AllOf(owner_id) => self.cache.forget_all_of(*owner_id),
+        }
     }
 }
 
@@ -60,71 +87,95 @@ impl PrincipalCache {
         }
     }
 
-    /// Forgets these logins when the answer goes out of scope. Taken before a commit that ends them, it does so after the commit,
+    /// Forgets these callers when the answer goes out of scope. Taken before a commit that ends them, it does so after the commit,
     /// whatever that answered, and also when the request is cancelled in the middle of it.
-    pub(crate) fn forgetting(&self, logins: Vec<LoginId>) -> Forgetting<'_> {
-        Forgetting { cache: self, logins }
+    pub(crate) fn forgetting<K: Into<CallerKey>>(&self, callers: Vec<K>) -> Forgetting<'_> {
+        let callers = callers.into_iter().map(Into::into).collect();
+        Forgetting {
+            cache: self,
+            callers: Forgotten::These(callers),
+        }
     }
 
-    fn forget(&self, logins: &[LoginId]) {
-        if logins.is_empty() {
+    /// The same for every caller who acts for this account.
+    pub(crate) fn forgetting_all_of(&self, owner_id: OwnerId) -> Forgetting<'_> {
+        Forgetting {
+            cache: self,
+            callers: Forgotten::AllOf(owner_id),
+        }
+    }
+
+    fn forget(&self, callers: &[CallerKey]) {
+        if callers.is_empty() {
             return;
         }
         self.forgotten.fetch_add(1, Ordering::SeqCst);
-        for login in logins {
-            self.callers.remove(login);
+        for caller in callers {
+            self.callers.remove(caller);
         }
     }
 
-    fn get(&self, login_id: LoginId, now: Instant) -> Option<Principal> {
-        let caller = self.callers.get(&login_id)?;
-        (caller.loaded_at..caller.ends_at)
-            .contains(&now)
-            .then_some(caller.principal)
+    fn forget_all_of(&self, owner_id: OwnerId) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.callers.retain(|_, caller| caller.principal.owner_id != owner_id);
+    }
+
+    fn get(&self, key: CallerKey, now: Instant) -> Option<Caller> {
+        let caller = self.callers.get(&key)?;
+        (caller.loaded_at..caller.ends_at).contains(&now).then_some(caller)
     }
 
     fn mark(&self) -> Mark {
         Mark(self.forgotten.load(Ordering::SeqCst))
     }
 
+    /// A caller as it was read at `loaded_at`, who counts until `ends_at` at most.
+    fn caller(&self, principal: Principal, loaded_at: Instant, ends_at: Instant) -> Caller {
+        Caller {
+            principal,
+            secret_hash: None,
+            loaded_at,
+            ends_at: loaded_at.plus(self.ttl).min(ends_at),
+        }
+    }
+
     /// Remembers what was read since `mark`, unless something was forgotten meanwhile: the reading may be older than that.
-    fn remember(&self, login: &Login, principal: &Principal, loaded_at: Instant, mark: Mark) {
+    fn remember(&self, key: CallerKey, caller: Caller, mark: Mark) {
         if self.ttl.is_zero() {
             return;
         }
-        let caller = Caller {
-            principal: principal.clone(),
-            loaded_at,
-            ends_at: loaded_at.plus(self.ttl).min(login.expires_at),
-        };
-        self.callers.insert(login.id, caller);
+        self.callers.insert(key, caller);
         if self.mark().0 != mark.0 {
-            self.callers.remove(&login.id);
+            self.callers.remove(&key);
         }
     }
 }
 
-/// Tells who is behind an access token.
+/// What [`Authenticator`] needs from the outside.
+#[derive(Clone)]
+pub struct AuthenticatorPorts {
+    /// The store of accounts.
+    pub store: Arc<dyn Store<dyn IdentityUnit>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Access tokens.
+    pub verifier: Arc<dyn TokenVerifier>,
+    /// Comparison of the secrets of API tokens.
+    pub secrets: Arc<dyn SecretSource>,
+}
+
+/// Tells who is behind a bearer token.
 pub struct Authenticator {
-    store: Arc<dyn Store<dyn IdentityUnit>>,
-    clock: Arc<dyn Clock>,
-    verifier: Arc<dyn TokenVerifier>,
+    ports: AuthenticatorPorts,
     cache: Arc<PrincipalCache>,
     retry: RetryPolicy,
 }
 
 impl Authenticator {
     /// Over these ports; `cache` is the one that [`Accounts`](super::Accounts) was given.
-    pub fn new(
-        store: Arc<dyn Store<dyn IdentityUnit>>,
-        clock: Arc<dyn Clock>,
-        verifier: Arc<dyn TokenVerifier>,
-        cache: Arc<PrincipalCache>,
-    ) -> Self {
+    pub fn new(ports: AuthenticatorPorts, cache: Arc<PrincipalCache>) -> Self {
         Self {
-            store,
-            clock,
-            verifier,
+            ports,
             cache,
             retry: RetryPolicy::default(),
         }
@@ -133,7 +184,7 @@ impl Authenticator {
     async fn load(&self, claims: &AccessClaims, now: Instant) -> Result<Principal, AuthenticationError> {
         let mark = self.cache.mark();
         let (login, user) = retrying(&self.retry, "authenticate", || async {
-            let mut unit = self.store.begin(Access::Read).await?;
+            let mut unit = self.ports.store.begin(Access::Read).await?;
             let found = unit.logins().find_with_user(claims.owner_id, claims.login_id).await?;
             undo(unit).await;
             found.ok_or(Unfinished::Refused(AuthenticationError::Invalid))
@@ -144,22 +195,92 @@ impl Authenticator {
             return Err(AuthenticationError::Invalid);
         }
         let principal = principal(user, login.id);
-        self.cache.remember(&login, &principal, now, mark);
+        let caller = self.cache.caller(principal.clone(), now, login.expires_at);
+        self.cache.remember(login.id.into(), caller, mark);
         Ok(principal)
+    }
+
+    /// The caller behind the text of an API token (`ID-60` to `ID-63`). The secret is compared on every request, remembered or not.
+    async fn by_api_token(&self, token: &str, now: Instant) -> Result<Principal, AuthenticationError> {
+        let text = KeyedSecret::parse(KeyedSecret::API_TOKEN, token).ok_or(AuthenticationError::Invalid)?;
+        let key = CallerKey::ApiToken(text.owner_id, ApiTokenId(text.id));
+        let caller = match self.cache.get(key, now) {
+            Some(caller) => caller,
+            None => self.load_api_token(&text, now).await?,
+        };
+        let digest = self.ports.secrets.digest(&text.secret);
+        let is_proven = caller
+            .secret_hash
+            .is_some_and(|stored| self.ports.secrets.same(&digest, &stored));
+        if is_proven {
+            Ok(caller.principal)
+        } else {
+            Err(AuthenticationError::Invalid)
+        }
+    }
+
+    async fn load_api_token(&self, text: &KeyedSecret, now: Instant) -> Result<Caller, AuthenticationError> {
+        let mark = self.cache.mark();
+        let (token, user) = retrying(&self.retry, "authenticate", || async {
+            let mut unit = self.ports.store.begin(Access::Read).await?;
+            let found = unit.api_tokens().find_with_user(text.owner_id, ApiTokenId(text.id)).await?;
+            undo(unit).await;
+            found.ok_or(Unfinished::Refused(AuthenticationError::Invalid))
+        })
+        .await?;
+        if !token.is_active(now) || user.disabled_at.is_some() {
+            return Err(AuthenticationError::Invalid);
+        }
+        let digest = self.ports.secrets.digest(&text.secret);
+        if token.is_use_noted(now) && self.ports.secrets.same(&digest, &token.secret_hash) {
+            self.note_use(&token, now).await;
+        }
+        let ends_at = token.expires_at.unwrap_or(Instant::MAX);
+        let principal = Principal {
+            owner_id: user.id,
+            name: user.username,
+            email: user.email,
+            roles: token.lends(&user.roles),
+            kind: PrincipalKind::ApiToken(token.id, token.scopes),
+        };
+        let caller = Caller {
+            secret_hash: Some(token.secret_hash),
+            ..self.cache.caller(principal, now, ends_at)
+        };
+        self.cache
+            .remember(CallerKey::ApiToken(token.owner_id, token.id), caller.clone(), mark);
+        Ok(caller)
+    }
+
+    /// Notes a use. A request is not refused because that failed: the next one notes it.
+    async fn note_use(&self, token: &ApiToken, now: Instant) {
+        let noted: Result<(), Failure> = retrying(&self.retry, "note use of an API token", || async {
+            let mut unit = self.ports.store.begin(Access::Write).await?;
+            let before = now.minus(ApiToken::USE_IS_NOTED_EVERY);
+            unit.api_tokens().note_use(token.owner_id, token.id, now, before).await?;
+            Ok(unit.commit().await?)
+        })
+        .await;
+        if let Err(error) = noted {
+            tracing::warn!(%error, "the use of an API token was not noted");
+        }
     }
 }
 
 #[async_trait]
 impl Authentication for Authenticator {
     async fn authenticate(&self, token: &str) -> Result<Principal, AuthenticationError> {
-        let now = self.clock.now();
-        let claims = self.verifier.verify(token, now).map_err(|error| match error {
+        let now = self.ports.clock.now();
+        if token.starts_with(KeyedSecret::API_TOKEN) {
+            return self.by_api_token(token, now).await;
+        }
+        let claims = self.ports.verifier.verify(token, now).map_err(|error| match error {
             TokenError::Expired => AuthenticationError::Expired,
             TokenError::Invalid => AuthenticationError::Invalid,
             error @ TokenError::Signing => AuthenticationError::Failure(error.into()),
         })?;
-        match self.cache.get(claims.login_id, now) {
-            Some(principal) if principal.owner_id == claims.owner_id => Ok(principal),
+        match self.cache.get(claims.login_id.into(), now) {
+            Some(caller) if caller.principal.owner_id == claims.owner_id => Ok(caller.principal),
             _ => self.load(&claims, now).await,
         }
     }
@@ -178,14 +299,13 @@ fn principal(user: User, login_id: LoginId) -> Principal {
 #[cfg(test)]
 mod tests {
     use larder_domain::OwnerId;
-    use larder_domain::identity::{RevokeReason, Role};
-    use larder_ports::inbound::Failure;
+    use larder_domain::identity::{Login, RevokeReason, Role};
     use larder_ports::outbound::{Outage, StorageError};
     use larder_ports::testing::{Ending, FixedClock, IdentityMocks, MockTokenVerifier, ScriptedStore};
     use uuid::Uuid;
 
     use super::*;
-    use crate::testing::{identity_unit, login, owner, user};
+    use crate::testing::{PlainSecrets, identity_unit, login, owner, user};
 
     const TTL: Duration = Duration::from_secs(30);
 
@@ -206,7 +326,13 @@ mod tests {
         });
         let (store, clock) = (Arc::new(store), Arc::new(FixedClock::new()));
         let cache = Arc::new(PrincipalCache::new(ttl));
-        let authenticator = Authenticator::new(store.clone(), clock.clone(), Arc::new(verifier), cache.clone());
+        let ports = AuthenticatorPorts {
+            store: store.clone(),
+            clock: clock.clone(),
+            verifier: Arc::new(verifier),
+            secrets: Arc::new(PlainSecrets),
+        };
+        let authenticator = Authenticator::new(ports, cache.clone());
         Gate {
             authenticator,
             store,
@@ -379,7 +505,7 @@ mod tests {
     async fn id_23_what_is_forgotten_is_read_again() {
         let gate = over(ScriptedStore::default().unit(finds(live())).unit(finds(None)), TTL);
         gate.authenticator.authenticate("good").await.unwrap();
-        gate.cache.forget(&[login(owner(1)).id]);
+        gate.cache.forget(&[login(owner(1)).id.into()]);
         assert!(gate.authenticator.authenticate("good").await.is_err());
     }
 
@@ -389,7 +515,7 @@ mod tests {
         let forgets = Arc::clone(&cache);
         let ends_meanwhile = identity_unit(|mocks| {
             mocks.logins.expect_find_with_user().return_once(move |_, id| {
-                forgets.forget(&[id]);
+                forgets.forget(&[id.into()]);
                 Ok(live())
             });
         });

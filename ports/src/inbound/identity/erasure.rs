@@ -5,6 +5,7 @@ use larder_domain::identity::{Erasure, Principal};
 use larder_domain::{ErasureId, Invalid};
 use secrecy::SecretString;
 
+use super::Throttled;
 use crate::inbound::{Failure, NotFoundError};
 
 /// The removal of accounts with all that their owners have (`ID-44`).
@@ -46,6 +47,9 @@ pub enum EraseAccountError {
     /// The password is missing or wrong.
     #[error("the current password is wrong")]
     CurrentPasswordWrong,
+    /// Too many attempts with a wrong password.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
     /// Nobody would be left who may administer (`ID-43`).
     #[error("the last administrator")]
     LastAdmin,

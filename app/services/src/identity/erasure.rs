@@ -1,0 +1,289 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use larder_domain::identity::{ErasedSubject, Erasure, ErasureState, Principal, RevokeReason, User};
+use larder_domain::{Code, ErasureId, Invalid, OwnerId};
+use larder_ports::inbound::identity::{EraseAccount, EraseAccountError, ErasureUseCases, ErasureWork};
+use larder_ports::inbound::{Failure, NotFoundError};
+use larder_ports::outbound::{Access, ErasableContext, StorageError};
+use tokio::sync::Notify;
+
+use super::password_check::{PasswordChecks, Unproven};
+use super::{AccountPorts, PrincipalCache};
+use crate::retry::{RetryPolicy, Unfinished, refuse, retrying, undo};
+
+/// Most erasures that one call looks at.
+const AT_A_TIME: u32 = 100;
+
+/// The rest when nothing is to be done: other processes may start erasures too.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The rest after a context could not be asked.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// The use cases of erasures, and the work behind them.
+pub struct AccountErasures {
+    ports: AccountPorts,
+    cache: Arc<PrincipalCache>,
+    passwords: PasswordChecks,
+    contexts: Vec<Arc<dyn ErasableContext>>,
+    /// Between the passes: two lifetimes of a remembered caller, so that none that was let in before is still at work.
+    pause: Duration,
+    started: Notify,
+    retry: RetryPolicy,
+}
+
+/// Which time a context is gone through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    First,
+    Second,
+}
+
+impl AccountErasures {
+    /// Over these ports and every context that has rows of an owner. `cache` is the one that the
+    /// [`Authenticator`](super::Authenticator) was given, `cache_ttl` how long any process remembers a caller.
+    pub fn new(
+        ports: AccountPorts,
+        cache: Arc<PrincipalCache>,
+        contexts: Vec<Arc<dyn ErasableContext>>,
+        cache_ttl: Duration,
+    ) -> Self {
+        Self {
+            passwords: ports.password_checks(),
+            ports,
+            cache,
+            contexts,
+            pause: cache_ttl * 2,
+            started: Notify::new(),
+            retry: RetryPolicy::default(),
+        }
+    }
+
+    async fn account(&self, id: OwnerId) -> Result<User, Failure> {
+        retrying(&self.retry, "get account", || async {
+            let mut unit = self.ports.store.begin(Access::Read).await?;
+            let found = unit.users().find(id).await?;
+            undo(unit).await;
+            found.ok_or_else(|| Unfinished::Refused(gone()))
+        })
+        .await
+    }
+
+    /// Does what can be done now for one erasure, and answers how long to wait before there is more to do.
+    async fn pursue(&self, mut erasure: Erasure) -> Result<Duration, Failure> {
+        let names: Vec<&str> = self.contexts.iter().map(|context| context.name()).collect();
+        if !self.pass(&mut erasure, Pass::First).await? {
+            return Ok(Duration::ZERO);
+        }
+        let now = self.ports.clock.now();
+        match erasure.second_pass_at(&names, self.pause) {
+            Some(at) if at <= now => {}
+            Some(at) => return Ok(at.since(now)),
+            None => return Ok(Duration::ZERO),
+        }
+        if self.pass(&mut erasure, Pass::Second).await? && erasure.is_swept_of(&names) {
+            self.finish(&erasure).await?;
+        }
+        Ok(IDLE)
+    }
+
+    /// Goes through every context that this pass has not been through. `false`: the erasure was ended by another process.
+    async fn pass(&self, erasure: &mut Erasure, pass: Pass) -> Result<bool, Failure> {
+        for context in &self.contexts {
+            let name = context.name();
+            loop {
+                let progress = erasure.context(name);
+                let is_through = match pass {
+                    Pass::First => progress.swept_at.is_some(),
+                    Pass::Second => progress.is_done,
+                };
+                if is_through {
+                    break;
+                }
+                let deleted: u64 = retrying(&self.retry, "erase", || async {
+                    Ok::<_, Unfinished<Failure>>(context.erase_batch(erasure.user_id).await?)
+                })
+                .await?;
+                match self.note(erasure.id, name, deleted, pass).await? {
+                    Some(noted) => *erasure = noted,
+                    None => return Ok(false),
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Counts a batch; one without rows ends the pass through its context. `None`: the erasure is over.
+    async fn note(&self, id: ErasureId, context: &str, deleted: u64, pass: Pass) -> Result<Option<Erasure>, Failure> {
+        let now = self.ports.clock.now();
+        retrying(&self.retry, "note erasure", || async {
+            let mut unit = self.ports.store.begin(Access::Write).await?;
+            let read = unit.erasures().find(id).await?;
+            let Some(read) = read.filter(|erasure| erasure.state == ErasureState::Running) else {
+                undo(unit).await;
+                return Ok(None);
+            };
+            let mut next = read.clone();
+            let progress = next.contexts.entry(context.to_owned()).or_default();
+            progress.rows += deleted;
+            match pass {
+                Pass::First if deleted == 0 => progress.swept_at = progress.swept_at.or(Some(now)),
+                Pass::Second if deleted == 0 => progress.is_done = true,
+                Pass::First | Pass::Second => {}
+            }
+            if !unit.erasures().advance(&next, &read).await? {
+                return Err(StorageError::Contended.into());
+            }
+            unit.commit().await?;
+            Ok(Some(next))
+        })
+        .await
+    }
+
+    /// Deletes the account, whose rows are gone everywhere else, and leaves the trace of its subjects.
+    async fn finish(&self, erasure: &Erasure) -> Result<(), Failure> {
+        let (id, now) = (erasure.user_id, self.ports.clock.now());
+        retrying(&self.retry, "finish erasure", || async {
+            let mut unit = self.ports.store.begin(Access::Write).await?;
+            let done = Erasure {
+                state: ErasureState::Done,
+                finished_at: Some(now),
+                ..erasure.clone()
+            };
+            // Also keeps another process from finishing it beside this one.
+            if !unit.erasures().advance(&done, erasure).await? {
+                undo(unit).await;
+                return Ok(());
+            }
+            let local = (ErasedSubject::LOCAL.to_owned(), id.to_string());
+            let subjects = unit.erasures().subjects_of(id).await?;
+            for (issuer, subject) in subjects.into_iter().chain([local]) {
+                let subject_hash = self.ports.secrets.digest(subject.as_bytes());
+                let subject = ErasedSubject {
+                    issuer,
+                    subject_hash,
+                    user_id: id,
+                    erased_at: now,
+                };
+                unit.erasures().remember(&subject).await?;
+            }
+            unit.erasures().delete_account(id).await?;
+            let _forgetting = self.cache.forgetting_all_of(id);
+            Ok::<_, Unfinished<Failure>>(unit.commit().await?)
+        })
+        .await?;
+        tracing::info!(erasure = %erasure.id, "an account was erased");
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ErasureUseCases for AccountErasures {
+    async fn start(&self, caller: &Principal, request: EraseAccount) -> Result<Erasure, EraseAccountError> {
+        let id = caller.owner_id;
+        let known = self.account(id).await?;
+        if request.confirm != known.username {
+            return Err(Invalid::one("/confirm", Code::BadFormat, "must be the username of the account").into());
+        }
+        let proven = match (&known.password_hash, &request.current_password) {
+            (None, _) => None,
+            (Some(_), None) => return Err(EraseAccountError::CurrentPasswordWrong),
+            (Some(_), Some(password)) => Some(self.passwords.of_account(id, password).await?),
+        };
+        let now = self.ports.clock.now();
+        let erasure = Erasure::new(ErasureId(self.ports.ids.next()), id, now);
+        let erasure = retrying(&self.retry, "start erasure", || async {
+            let mut unit = self.ports.store.begin(Access::Write).await?;
+            unit.users().lock_admins().await?;
+            unit.users().lock(id).await?;
+            let Some(stored) = unit.users().find(id).await? else {
+                return refuse(unit, gone().into()).await;
+            };
+            if let Some(running) = unit.erasures().find_running_of(id).await? {
+                undo(unit).await;
+                return Ok(running);
+            }
+            if stored.password_changed_at != known.password_changed_at {
+                return refuse(unit, EraseAccountError::CurrentPasswordWrong).await;
+            }
+            if stored.is_enabled_admin() && !unit.users().has_other_admin(id).await? {
+                return refuse(unit, EraseAccountError::LastAdmin).await;
+            }
+            let read = stored.version;
+            let disabled = User {
+                disabled_at: stored.disabled_at.or(Some(now)),
+                updated_at: now,
+                version: read + 1,
+                ..stored
+            };
+            if !unit.users().update(&disabled, read).await? {
+                return Err(StorageError::Contended.into());
+            }
+            unit.logins().revoke_all(id, RevokeReason::Disabled, now).await?;
+            unit.api_tokens().revoke_all(id, now).await?;
+            if let Some(proven) = &proven {
+                unit.login_throttles().reset(&proven.counter).await?;
+            }
+            unit.erasures().insert(&erasure).await?;
+            let _forgetting = self.cache.forgetting_all_of(id);
+            unit.commit().await?;
+            Ok(erasure.clone())
+        })
+        .await?;
+        self.started.notify_one();
+        Ok(erasure)
+    }
+
+    async fn get(&self, id: ErasureId) -> Result<Erasure, NotFoundError> {
+        retrying(&self.retry, "get erasure", || async {
+            let mut unit = self.ports.store.begin(Access::Read).await?;
+            let found = unit.erasures().find(id).await?;
+            undo(unit).await;
+            found.ok_or(Unfinished::Refused(NotFoundError::NotFound))
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl ErasureWork for AccountErasures {
+    async fn work(&self) -> Result<Duration, Failure> {
+        let running = retrying(&self.retry, "list erasures", || async {
+            let mut unit = self.ports.store.begin(Access::Read).await?;
+            let running = unit.erasures().list_running(AT_A_TIME).await?;
+            undo(unit).await;
+            Ok::<_, Unfinished<Failure>>(running)
+        })
+        .await?;
+        let mut rest = IDLE;
+        for erasure in running {
+            let id = erasure.id;
+            let next = self.pursue(erasure).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, erasure = %id, "an erasure waits");
+                AFTER_FAILURE
+            });
+            rest = rest.min(next);
+        }
+        Ok(rest)
+    }
+
+    async fn started(&self) {
+        self.started.notified().await;
+    }
+}
+
+fn gone() -> Failure {
+    Failure::Internal("the caller's account is gone".into())
+}
+
+impl From<Unproven> for EraseAccountError {
+    fn from(unproven: Unproven) -> Self {
+        match unproven {
+            Unproven::Wrong => Self::CurrentPasswordWrong,
+            Unproven::Throttled(throttled) => throttled.into(),
+            Unproven::Failure(failure) => failure.into(),
+        }
+    }
+}
