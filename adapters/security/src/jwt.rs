@@ -13,10 +13,10 @@ use uuid::Uuid;
 const TYPE: &str = "at+jwt";
 
 /// How far the clocks of two processes may be apart, in seconds.
-const LEEWAY: i64 = 30;
+pub(crate) const LEEWAY: i64 = 30;
 
 /// Fewest bytes of a secret for HS256: as many as the hash has.
-const MIN_SECRET: usize = 32;
+pub(crate) const MIN_SECRET: usize = 32;
 
 /// PKCS#8 around the 32 bytes of an Ed25519 key (RFC 8410).
 const ED25519_PKCS8: [u8; 16] = [
@@ -286,11 +286,11 @@ fn id(text: &str) -> Option<Uuid> {
     (id.hyphenated().to_string() == text).then_some(id)
 }
 
-fn seconds(instant: Instant) -> i64 {
+pub(crate) fn seconds(instant: Instant) -> i64 {
     instant.as_micros().div_euclid(1_000_000)
 }
 
-fn instant(seconds: i64) -> Option<Instant> {
+pub(crate) fn instant(seconds: i64) -> Option<Instant> {
     Instant::from_micros(seconds.checked_mul(1_000_000)?).ok()
 }
 

@@ -1,7 +1,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use larder_ports::outbound::Seal;
+use larder_ports::outbound::{KeyedDigest, Seal};
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -11,6 +11,9 @@ const TAG: usize = 16;
 
 /// Separates the sealing key from every other use of the same key material.
 const LABEL: &[u8] = b"larder seal v1";
+
+/// Separates digests from seals under the same key: no seal starts with a length like that.
+const DIGEST: [u8; 8] = u64::MAX.to_be_bytes();
 
 /// Seals text with HMAC-SHA-256.
 ///
@@ -60,6 +63,13 @@ impl Seal for HmacSeal {
     }
 }
 
+impl KeyedDigest for HmacSeal {
+    fn keyed_digest(&self, purpose: &str, text: &[u8]) -> [u8; 32] {
+        let length = (purpose.len() as u64).to_be_bytes();
+        mac(self.key.expose_secret(), &[&DIGEST, &length, purpose.as_bytes(), text])
+    }
+}
+
 /// HMAC-SHA-256 over the concatenated parts.
 #[expect(clippy::expect_used, reason = "HMAC is defined for keys of every length")]
 fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
@@ -104,6 +114,30 @@ mod tests {
         for text in ["", "a", "AAAA", "not base64!", "AAAAAAAAAAAAAAAAAAAAAA==", "ÄÖÜ"] {
             assert_eq!(seal(b"one").open(b"", text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_digest_depends_on_key_purpose_and_text() {
+        let digest = |key: &[u8], purpose: &str, text: &[u8]| seal(key).keyed_digest(purpose, text);
+        let one = digest(b"one", "name", b"ann");
+        assert_eq!(one, digest(b"one", "name", b"ann"));
+        for other in [
+            digest(b"two", "name", b"ann"),
+            digest(b"one", "user", b"ann"),
+            digest(b"one", "name", b"bob"),
+            // A letter does not move from the purpose to the text unnoticed.
+            digest(b"one", "nam", b"eann"),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn a_digest_is_no_seal() {
+        let digest = seal(b"one").keyed_digest("name", b"ann");
+        let mut forged = digest[..TAG].to_vec();
+        forged.extend_from_slice(b"ann");
+        assert_eq!(seal(b"one").open(b"name", &URL_SAFE_NO_PAD.encode(forged)), None);
     }
 
     #[test]
