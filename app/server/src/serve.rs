@@ -61,6 +61,8 @@ pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
         HttpOptions {
             body_limit: config.http.body_limit,
             request_deadline: config.http.request_deadline,
+            trusted_proxies: config.http.trusted_proxies.clone(),
+            ip_rate_per_minute: config.identity.ip_rate_per_minute,
         },
     );
     let asked_to_stop = async {

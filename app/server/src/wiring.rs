@@ -11,8 +11,10 @@ use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{Probe, StorageError, Store};
 use larder_security::{BcryptConfig, BcryptHasher, HmacSeal, JwtTokens, RandomSecrets};
-use larder_services::chat::{ChatConfig, ChatMessages, ChatSessions};
-use larder_services::identity::{AccountPorts, Accounts, AccountsConfig, Authenticator, PrincipalCache};
+use larder_services::chat::{ChatFavourites, ChatMessageEdits};
+use larder_services::clocks::UtcClocks;
+use larder_services::chat::{ChatConfig, ChatMessages, ChatPrompts, ChatSessions, ChatSummaries, ChatTags};
+use larder_services::identity::{AccountLogins, AccountPorts, Accounts, AccountsConfig, Authenticator, PrincipalCache};
 use larder_services::readiness::Probes;
 use larder_sql::{Pool, SqlStore};
 
@@ -130,8 +132,9 @@ pub(crate) fn identity_store(stores: &[OpenStore]) -> Result<Arc<dyn Store<dyn I
 /// The use cases of accounts, for the command line.
 pub(crate) fn accounts(config: &Config, stores: &[OpenStore]) -> Result<Accounts, Exit> {
     let cache = Arc::new(PrincipalCache::new(Duration::ZERO));
-    let (tokens, _) = tokens(config)?;
-    Ok(accounts_with(config, identity_store(stores)?, tokens, cache))
+    let (tokens, seal) = tokens(config)?;
+    let ports = account_ports(config, identity_store(stores)?, tokens, seal);
+    Ok(Accounts::new(ports, cache, accounts_config(config)))
 }
 
 /// Everything that HTTP asks.
@@ -144,16 +147,27 @@ pub(crate) fn api(config: &Config, stores: &[OpenStore], stopping: Stopping) -> 
     let (tokens, seal) = tokens(config)?;
     let cache = Arc::new(PrincipalCache::new(config.identity.principal_cache_ttl));
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));
+    let account_ports = account_ports(config, identity.clone(), Arc::clone(&tokens), seal.clone());
+    let accounts_config = accounts_config(config);
     let chat_config = ChatConfig {
         partial_lease: config.chat.partial_lease,
+        max_revisions: config.chat.max_revisions,
+        summary_config_version: i64::from(config.chat.summary_config_version),
     };
+    let message_edits = Arc::new(ChatMessageEdits::new(
+        chat.clone(),
+        clock.clone(),
+        ids.clone(),
+        seal.clone(),
+        chat_config,
+    ));
     Ok(Api {
-        accounts: Arc::new(accounts_with(
-            config,
-            Arc::clone(&identity) as Arc<dyn Store<dyn IdentityUnit>>,
-            Arc::clone(&tokens),
+        accounts: Arc::new(Accounts::new(
+            account_ports.clone(),
             Arc::clone(&cache),
+            accounts_config,
         )),
+        logins: Arc::new(AccountLogins::new(account_ports, Arc::clone(&cache), accounts_config)),
         authentication: Arc::new(Authenticator::new(identity, clock.clone(), tokens, cache)),
         sessions: Arc::new(ChatSessions::new(
             chat.clone(),
@@ -161,7 +175,35 @@ pub(crate) fn api(config: &Config, stores: &[OpenStore], stopping: Stopping) -> 
             ids.clone(),
             seal.clone(),
         )),
-        messages: Arc::new(ChatMessages::new(chat, clock.clone(), ids.clone(), seal, chat_config)),
+        tags: Arc::new(ChatTags::new(chat.clone(), clock.clone(), seal.clone())),
+        prompts: Arc::new(ChatPrompts::new(
+            chat.clone(),
+            clock.clone(),
+            ids.clone(),
+            seal.clone(),
+        )),
+        summaries: Arc::new(ChatSummaries::new(
+            chat.clone(),
+            clock.clone(),
+            ids.clone(),
+            seal.clone(),
+            chat_config,
+        )),
+        messages: Arc::new(ChatMessages::new(
+            chat.clone(),
+            clock.clone(),
+            ids.clone(),
+            seal.clone(),
+            chat_config,
+        )),
+        favourites: Arc::new(ChatFavourites::new(
+            message_edits.clone(),
+            chat,
+            clock.clone(),
+            Arc::new(UtcClocks),
+            seal,
+        )),
+        message_edits,
         readiness: Arc::new(Draining {
             inner: Probes::new(probes),
             stopping,
@@ -171,14 +213,15 @@ pub(crate) fn api(config: &Config, stores: &[OpenStore], stopping: Stopping) -> 
     })
 }
 
-fn accounts_with(
+/// What the use cases of accounts need from the outside.
+fn account_ports(
     config: &Config,
     store: Arc<dyn Store<dyn IdentityUnit>>,
     tokens: Arc<JwtTokens>,
-    cache: Arc<PrincipalCache>,
-) -> Accounts {
+    seal: Arc<HmacSeal>,
+) -> AccountPorts {
     let identity = &config.identity;
-    let ports = AccountPorts {
+    AccountPorts {
         store,
         clock: Arc::new(SystemClock),
         ids: Arc::new(UuidV7Generator),
@@ -189,18 +232,25 @@ fn accounts_with(
         })),
         issuer: tokens,
         secrets: Arc::new(RandomSecrets),
-    };
-    let config = AccountsConfig {
+        digests: seal.clone(),
+        seal,
+    }
+}
+
+fn accounts_config(config: &Config) -> AccountsConfig {
+    let identity = &config.identity;
+    AccountsConfig {
         sign_up: identity.sign_up,
         password_policy: PasswordPolicy {
             min_length: identity.password_min_length,
         },
         access_ttl: identity.access_ttl,
+        refresh_idle_ttl: identity.refresh_idle_ttl,
         refresh_max_ttl: identity.refresh_max_ttl,
+        refresh_grace: identity.refresh_grace,
         max_logins: identity.max_logins,
         principal_cache_ttl: identity.principal_cache_ttl,
-    };
-    Accounts::new(ports, cache, config)
+    }
 }
 
 /// Tokens, and the seal whose key comes from the first signing key.

@@ -1,24 +1,22 @@
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use larder_domain::identity::{Role, User};
-use larder_ports::inbound::identity::{AccountUseCases, ClientInfo, LogIn, SignUp, SignedIn};
-use poem::http::header::USER_AGENT;
-use poem::web::RemoteAddr;
-use poem::{Addr, FromRequest, Request, RequestBody};
+use larder_domain::identity::{AccountPatch, Role, User};
+use larder_ports::inbound::identity::{AccountUseCases, ChangeAccount, ChangePassword, LogIn, SignUp, SignedIn, Tokens};
 use poem_openapi::param::Header;
+use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Caller;
+use super::{Anybody, Caller};
 use crate::Tag;
-use crate::answer::{Created, Found, Secret, Shown};
+use crate::answer::{Changed, Created, Found, Secret, Shown};
 use crate::body::{Body, Payload};
+use crate::client::{Client, CountedClient};
 use crate::etag;
-use crate::problem::{Answer, CONFLICT};
-use crate::values::{Nullable, Optional, Timestamp, Word, vocabulary};
+use crate::problem::{Answer, CONFLICT, PRECONDITION_FAILED};
+use crate::values::{Nullable, Optional, Timestamp, Word, patch, vocabulary};
 
 vocabulary! {
     Role, "Role", "What an account may do beyond its own data.";
@@ -81,10 +79,74 @@ impl From<LogInBody> for LogIn {
     }
 }
 
+/// A merge patch (RFC 7396) of your account: absent keeps, null clears, a value sets.
+#[derive(Object, Deserialize, Default)]
+#[oai(rename = "AccountPatch", nullable_all)]
+#[serde(default, deny_unknown_fields)]
+struct AccountPatchBody {
+    /// 3 to 50 letters, digits, `.`, `_`, `-`. Can't be null.
+    #[oai(validator(min_length = 3, max_length = 50))]
+    username: MaybeUndefined<String>,
+    /// Null removes it. Another email is an unverified one.
+    #[oai(validator(max_length = 254))]
+    email: MaybeUndefined<String>,
+    /// Needed to change the email of an account that has a password.
+    current_password: MaybeUndefined<String>,
+}
+
+impl Payload for AccountPatchBody {
+    const EXAMPLE: &'static str =
+        r#"{"email": "ann.b@example.com", "current_password": "correct horse battery"}"#;
+    const MEDIA_TYPES: &'static [&'static str] = &["application/merge-patch+json", "application/json"];
+
+    fn is_read_only(pointer: &str) -> bool {
+        READ_ONLY.contains(&pointer)
+    }
+}
+
+const READ_ONLY: [&str; 8] = [
+    "/id",
+    "/email_verified",
+    "/roles",
+    "/has_password",
+    "/disabled",
+    "/created_at",
+    "/last_login_at",
+    "/version",
+];
+
+/// A change of password.
+#[derive(Object, Deserialize)]
+#[oai(rename = "PasswordChange")]
+#[serde(deny_unknown_fields)]
+struct PasswordChangeBody {
+    /// The password that the account has.
+    current_password: String,
+    /// At least as many characters as configured, at most 72 bytes.
+    new_password: String,
+    /// Whether your API tokens end too; false unless sent.
+    revoke_api_tokens: Optional<bool>,
+}
+
+impl Payload for PasswordChangeBody {
+    const EXAMPLE: &'static str =
+        r#"{"current_password": "correct horse battery", "new_password": "staple of another horse"}"#;
+}
+
+impl From<PasswordChangeBody> for ChangePassword {
+    fn from(body: PasswordChangeBody) -> Self {
+        Self {
+            current: SecretString::from(body.current_password),
+            new: SecretString::from(body.new_password),
+            revoke_api_tokens: body.revoke_api_tokens.0.unwrap_or_default(),
+        }
+    }
+}
+
 /// An account.
 #[derive(Object, Serialize)]
 #[oai(rename = "User")]
-struct UserBody {
+pub(super) struct UserBody {
     /// The owner of everything that the person has.
     id: Uuid,
     /// As typed.
@@ -134,38 +196,53 @@ struct SignedInBody {
     token_type: String,
     /// Seconds until the access token expires.
     expires_in: u64,
+    /// What gets the next pair of tokens, once. Keep it as secret as a password.
+    refresh_token: String,
+    /// Seconds until the refresh token expires unless it is used before.
+    refresh_expires_in: u64,
     /// The account.
     user: UserBody,
 }
 
 impl From<SignedIn> for SignedInBody {
     fn from(signed_in: SignedIn) -> Self {
+        let tokens = TokensBody::from(signed_in.tokens);
         Self {
-            access_token: signed_in.tokens.access_token.expose_secret().to_owned(),
-            token_type: "Bearer".to_owned(),
-            expires_in: signed_in.tokens.expires_in.as_secs(),
+            access_token: tokens.access_token,
+            token_type: tokens.token_type,
+            expires_in: tokens.expires_in,
+            refresh_token: tokens.refresh_token,
+            refresh_expires_in: tokens.refresh_expires_in,
             user: signed_in.user.into(),
         }
     }
 }
 
-/// The device that signs in. Its address is the peer's: headers that a proxy may have set are not believed.
-struct Client(ClientInfo);
-
-impl<'a> FromRequest<'a> for Client {
-    async fn from_request(request: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
-        let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-        Ok(Self(ClientInfo {
-            user_agent: user_agent.map(|text| text.chars().take(400).collect()),
-            ip_address: peer(request.remote_addr()).map(|address| address.to_string()),
-        }))
-    }
+/// The tokens of a login.
+#[derive(Object, Serialize)]
+#[oai(rename = "Tokens")]
+pub(super) struct TokensBody {
+    /// Send it as `Authorization: Bearer <access_token>`.
+    access_token: String,
+    /// Always `Bearer`.
+    token_type: String,
+    /// Seconds until the access token expires.
+    expires_in: u64,
+    /// What gets the next pair of tokens, once. Keep it as secret as a password.
+    refresh_token: String,
+    /// Seconds until the refresh token expires unless it is used before.
+    refresh_expires_in: u64,
 }
 
-fn peer(address: &RemoteAddr) -> Option<IpAddr> {
-    match &address.0 {
-        Addr::SocketAddr(address) => Some(address.ip().to_canonical()),
-        Addr::Unix(_) | Addr::Custom(..) => None,
+impl From<Tokens> for TokensBody {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            access_token: tokens.access_token.expose_secret().to_owned(),
+            token_type: "Bearer".to_owned(),
+            expires_in: tokens.expires_in.as_secs(),
+            refresh_token: tokens.refresh_token.expose_secret().to_owned(),
+            refresh_expires_in: tokens.refresh_expires_in.as_secs(),
+        }
     }
 }
 
@@ -183,7 +260,7 @@ impl AccountApi {
     #[oai(path = "/sign-up", method = "post", operation_id = "sign_up")]
     async fn sign_up(
         &self,
-        client: Client,
+        client: CountedClient,
         Body(body): Body<SignUpBody>,
     ) -> Answer<Secret<Created<SignedInBody>>, CONFLICT> {
         let signed_in = self.0.sign_up(body.into(), client.0).await?;
@@ -192,9 +269,10 @@ impl AccountApi {
 
     /// Log in
     ///
-    /// An unknown name, a wrong password and a disabled account are answered alike.
+    /// An unknown name, a wrong password and a disabled account are answered alike. After five attempts without success under one
+    /// name, the next ones are 429 for a while, the right password included.
     #[oai(path = "/login", method = "post", operation_id = "log_in")]
-    async fn log_in(&self, client: Client, Body(body): Body<LogInBody>) -> Answer<Secret<Shown<SignedInBody>>> {
+    async fn log_in(&self, client: CountedClient, Body(body): Body<LogInBody>) -> Answer<Secret<Shown<SignedInBody>>> {
         let signed_in = self.0.log_in(body.into(), client.0).await?;
         Ok(Secret(Shown::new(&signed_in.into())?))
     }
@@ -203,7 +281,7 @@ impl AccountApi {
     #[oai(path = "/account", method = "get", operation_id = "get_account")]
     async fn account(
         &self,
-        caller: Caller,
+        caller: Caller<Anybody>,
         /// The tag of the version that you have.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
@@ -211,5 +289,44 @@ impl AccountApi {
         let user = self.0.account(&caller.0).await?;
         let tag = etag::of(user.version);
         Ok(Found::new(user, tag, if_none_match.0.as_deref())?)
+    }
+
+    /// Change your account
+    ///
+    /// A patch that changes nothing writes nothing: version and tag stay.
+    #[oai(path = "/account", method = "patch", operation_id = "change_account")]
+    async fn change(
+        &self,
+        caller: Caller,
+        /// Change only this version; another one is 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        Body(body): Body<AccountPatchBody>,
+    ) -> Answer<Changed<UserBody>, { CONFLICT | PRECONDITION_FAILED }> {
+        let change = ChangeAccount {
+            if_match: etag::demanded(if_match.0.as_deref())?,
+            current_password: body.current_password.take().map(SecretString::from),
+            patch: AccountPatch {
+                username: patch(body.username, |name| name),
+                email: patch(body.email, |email| email),
+            },
+        };
+        let user = self.0.change(&caller.0, change).await?;
+        let tag = etag::of(user.version);
+        Ok(Changed::new(user, tag)?)
+    }
+
+    /// Change your password
+    ///
+    /// Ends every login of yours and answers the tokens of a new one.
+    #[oai(path = "/account/password", method = "put", operation_id = "change_password")]
+    async fn change_password(
+        &self,
+        caller: Caller,
+        client: Client,
+        Body(body): Body<PasswordChangeBody>,
+    ) -> Answer<Secret<Shown<TokensBody>>> {
+        let tokens = self.0.change_password(&caller.0, body.into(), client.0).await?;
+        Ok(Secret(Shown::new(&tokens.into())?))
     }
 }

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use larder_migrations::Context;
 use larder_security::{JwtAlgorithm, JwtConfig, JwtKey, JwtTokens, KeyMaterial};
 use larder_services::identity::SignUpMode;
@@ -35,7 +36,7 @@ pub(crate) use source::variable_of;
 use database::Section;
 use problem::Problems;
 use reader::Reader;
-use setting::Bytes;
+use setting::{Bytes, Networks};
 use source::Sources;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -81,6 +82,8 @@ pub struct Http {
     pub request_deadline: Duration,
     /// Longest time for requests that are under way when the service stops.
     pub drain: Duration,
+    /// Proxies that are believed when they say from whom a request comes.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// `[log]`.
@@ -108,8 +111,12 @@ pub struct Identity {
     pub sign_up: SignUpMode,
     /// How long an access token counts.
     pub access_ttl: Duration,
+    /// How long a refresh token counts unless it is used before.
+    pub refresh_idle_ttl: Duration,
     /// How long a login lasts at most.
     pub refresh_max_ttl: Duration,
+    /// How long after its use a refresh token counts once more.
+    pub refresh_grace: Duration,
     /// How long the live state of a caller may be remembered.
     pub principal_cache_ttl: Duration,
     /// Most logins of one account.
@@ -120,6 +127,8 @@ pub struct Identity {
     pub password_min_length: usize,
     /// Most password hashes computed at once.
     pub hash_workers: usize,
+    /// Most sign-ups, logins and refreshes of one address in a minute; 0 is any number.
+    pub ip_rate_per_minute: u32,
     /// Access tokens. Without keys, one is made in development and test.
     pub jwt: JwtConfig,
 }
@@ -129,6 +138,8 @@ pub struct Identity {
 pub struct Chat {
     /// How long a partial answer may stay without news.
     pub partial_lease: Duration,
+    /// Most revisions that are kept of one message.
+    pub max_revisions: u32,
     /// The configuration of summaries; one written under an older one is stale.
     pub summary_config_version: u32,
 }
@@ -153,6 +164,7 @@ impl Config {
                 Duration::from_secs(120),
                 Duration::from_secs(10)..=HOUR,
             ),
+            max_revisions: reader.get_within("chat.max_revisions", 100, 2..=1_000),
             summary_config_version: reader.get_within("chat.summary_config_version", 1, 1..=u32::MAX),
         };
         reader.refuse_unknown(&inputs.flags);
@@ -196,6 +208,7 @@ fn read_http(reader: &mut Reader) -> Http {
             Duration::from_millis(100)..=HOUR,
         ),
         drain: reader.get_within("http.drain", Duration::from_secs(20), Duration::ZERO..=HOUR),
+        trusted_proxies: reader.get("http.trusted_proxies", Networks::default()).0,
     }
 }
 
@@ -223,7 +236,13 @@ fn read_identity(reader: &mut Reader) -> Identity {
     Identity {
         sign_up,
         access_ttl: reader.get_within("identity.access_ttl", 15 * MINUTE, MINUTE..=HOUR),
+        refresh_idle_ttl: reader.get_within("identity.refresh_idle_ttl", 30 * DAY, HOUR..=3660 * DAY),
         refresh_max_ttl: reader.get_within("identity.refresh_max_ttl", 90 * DAY, HOUR..=3660 * DAY),
+        refresh_grace: reader.get_within(
+            "identity.refresh_grace",
+            Duration::from_secs(10),
+            Duration::ZERO..=MINUTE,
+        ),
         principal_cache_ttl: reader.get_within(
             "identity.principal_cache_ttl",
             Duration::from_secs(30),
@@ -233,6 +252,7 @@ fn read_identity(reader: &mut Reader) -> Identity {
         bcrypt_cost: reader.get_within("identity.bcrypt_cost", 12, cheapest..=15),
         password_min_length: reader.get_within("identity.password_min_length", 10, 8..=64),
         hash_workers: reader.get_within("identity.hash_workers", (cores / 2).max(1), 1..=1024),
+        ip_rate_per_minute: reader.get("identity.ip_rate_per_minute", 30),
         jwt: read_jwt(reader),
     }
 }

@@ -1,10 +1,11 @@
 //! The types that a key's value may have: how each is read from text or TOML, and shown again.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use figment::value::Value;
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::source::MASK;
@@ -67,6 +68,33 @@ impl Setting for SocketAddr {
 
     fn show(&self) -> toml::Value {
         self.to_string().into()
+    }
+}
+
+/// Networks: a list, or a text with commas. An address alone is the network of that address.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Networks(pub(crate) Vec<IpNet>);
+
+impl Setting for Networks {
+    const EXPECTED: &'static str = "a list of addresses or networks, such as 10.0.0.0/8, ::1";
+
+    fn read(value: &Value) -> Option<Self> {
+        let read = |text: &str| {
+            let text = text.trim();
+            let alone = text.parse::<IpAddr>().map(IpNet::from);
+            alone.ok().or_else(|| text.parse().ok())
+        };
+        let list = match value {
+            Value::Array(_, list) => list.iter().map(|item| read(item.as_str()?)).collect(),
+            Value::String(_, text) if text.trim().is_empty() => Some(Vec::new()),
+            Value::String(_, text) => text.split(',').map(read).collect(),
+            _ => None,
+        };
+        list.map(Self)
+    }
+
+    fn show(&self) -> toml::Value {
+        self.0.iter().map(IpNet::to_string).collect::<Vec<String>>().into()
     }
 }
 
@@ -265,6 +293,25 @@ mod tests {
                 "{bytes}"
             );
         }
+    }
+
+    #[test]
+    fn networks_in_a_list_or_a_text() {
+        let nets = |texts: &[&str]| Some(Networks(texts.iter().map(|text| text.parse().unwrap()).collect()));
+        assert_eq!(read::<Networks>(""), nets(&[]));
+        assert_eq!(
+            read::<Networks>("10.0.0.0/8, ::1,127.0.0.1"),
+            nets(&["10.0.0.0/8", "::1/128", "127.0.0.1/32"])
+        );
+        assert_eq!(
+            read::<Networks>(vec!["fd00::/8", "127.0.0.1"]),
+            nets(&["fd00::/8", "127.0.0.1/32"])
+        );
+        for text in ["10.0.0.0/33", "proxy.example.com", ",", "127.0.0.1:80"] {
+            assert_eq!(read::<Networks>(text), None, "{text}");
+        }
+        assert_eq!(read::<Networks>(7_i64), None);
+        assert_eq!(nets(&["::1/128"]).unwrap().show().to_string(), r#"["::1/128"]"#);
     }
 
     #[test]
