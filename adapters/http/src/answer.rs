@@ -285,6 +285,43 @@ impl<T: Serialize + Type> ApiResponse for Stored<T> {
     }
 }
 
+/// 202 with what was begun, and where its progress is.
+pub(crate) struct Accepted<T> {
+    body: Json<T>,
+    location: String,
+}
+
+impl<T: Serialize + Type> Accepted<T> {
+    /// Shows what was begun.
+    pub(crate) fn new<R: Into<T>>(begun: R, location: String) -> Result<Self, Problem> {
+        let body = Json::of(&begun.into())?;
+        Ok(Self { body, location })
+    }
+}
+
+impl<T: Send> IntoResponse for Accepted<T> {
+    fn into_response(self) -> Response {
+        let mut response = self.body.into_response(StatusCode::ACCEPTED);
+        put(response.headers_mut(), LOCATION, self.location);
+        response
+    }
+}
+
+impl<T: Serialize + Type> ApiResponse for Accepted<T> {
+    fn meta() -> MetaResponses {
+        let location = header_of("Location", "The path at which its progress can be read.", true);
+        let content = Json::<T>::media_types();
+        let response = declared(StatusCode::ACCEPTED, "Begun; it goes on by itself.", content, vec![location]);
+        MetaResponses {
+            responses: vec![response],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
 /// 200 with one page of a list.
 pub(crate) struct Listed<T> {
     body: Json<T>,

@@ -8,6 +8,7 @@ use larder_ports::inbound::chat::{
 use larder_ports::inbound::chat::{
     ChangePromptError, ChangeSummaryError, CreatePromptError, RenameTagError, ResolveSessionError, RestorePromptError,
 };
+use larder_ports::inbound::identity::{ChangeUserError, CreateApiTokenError, CreateInvitationError, EraseAccountError};
 use larder_ports::inbound::identity::{
     AuthenticationError, ChangeAccountError, ChangePasswordError, LogInError, LogOutError, RefreshError, SignUpError,
     Throttled,
@@ -162,6 +163,53 @@ impl From<ChangePasswordError> for Problem {
             ChangePasswordError::CurrentPasswordWrong => Self::new(Code::CurrentPasswordWrong),
             ChangePasswordError::Throttled(throttled) => throttled.into(),
             ChangePasswordError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<CreateApiTokenError> for Problem {
+    fn from(error: CreateApiTokenError) -> Self {
+        match error {
+            CreateApiTokenError::Invalid(invalid) => invalid.into(),
+            CreateApiTokenError::IdTaken => Self::new(Code::IdTaken),
+            CreateApiTokenError::NameTaken => Self::new(Code::NameTaken),
+            CreateApiTokenError::LimitReached => Self::new(Code::LimitReached),
+            CreateApiTokenError::KeyReused(reused) => reused.into(),
+            CreateApiTokenError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<CreateInvitationError> for Problem {
+    fn from(error: CreateInvitationError) -> Self {
+        match error {
+            CreateInvitationError::Invalid(invalid) => invalid.into(),
+            CreateInvitationError::KeyReused(reused) => reused.into(),
+            CreateInvitationError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ChangeUserError> for Problem {
+    fn from(error: ChangeUserError) -> Self {
+        match error {
+            ChangeUserError::Invalid(invalid) => invalid.into(),
+            ChangeUserError::NotFound => Self::new(Code::NotFound),
+            ChangeUserError::Stale => Self::new(Code::Stale),
+            ChangeUserError::LastAdmin => Self::new(Code::LastAdmin),
+            ChangeUserError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<EraseAccountError> for Problem {
+    fn from(error: EraseAccountError) -> Self {
+        match error {
+            EraseAccountError::Invalid(invalid) => invalid.into(),
+            EraseAccountError::CurrentPasswordWrong => Self::new(Code::CurrentPasswordWrong),
+            EraseAccountError::Throttled(throttled) => throttled.into(),
+            EraseAccountError::LastAdmin => Self::new(Code::LastAdmin),
+            EraseAccountError::Failure(failure) => failure.into(),
         }
     }
 }

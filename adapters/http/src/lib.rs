@@ -31,6 +31,7 @@ use larder_ports::inbound::chat::{FavouriteUseCases, MessageEditUseCases};
 use larder_ports::inbound::chat::{MessageUseCases, SessionUseCases};
 use larder_ports::inbound::chat::{PromptUseCases, SummaryUseCases, TagUseCases};
 use larder_ports::inbound::identity::{AccountUseCases, Authentication, LoginUseCases};
+use larder_ports::inbound::identity::{ApiTokenUseCases, ErasureUseCases, InvitationUseCases, UserUseCases};
 use larder_ports::outbound::{Clock, IdGenerator};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 use poem_openapi::Tags;
@@ -43,6 +44,14 @@ pub struct Api {
     pub accounts: Arc<dyn AccountUseCases>,
     /// Signed-in devices.
     pub logins: Arc<dyn LoginUseCases>,
+    /// Tokens of programs.
+    pub api_tokens: Arc<dyn ApiTokenUseCases>,
+    /// Accounts, as administrators see them.
+    pub users: Arc<dyn UserUseCases>,
+    /// Permissions to sign up.
+    pub invitations: Arc<dyn InvitationUseCases>,
+    /// Removal of accounts.
+    pub erasures: Arc<dyn ErasureUseCases>,
     /// Who is calling.
     pub authentication: Arc<dyn Authentication>,
     /// Conversations.
@@ -96,6 +105,11 @@ impl Default for HttpOptions {
 enum Tag {
     /// Making an account, logging in, reading your own.
     Accounts,
+    /// Tokens with which programs act for you.
+    #[oai(rename = "API tokens")]
+    ApiTokens,
+    /// Managing accounts, for administrators.
+    Administration,
     /// Conversations.
     Sessions,
     /// What was said in them.
@@ -113,6 +127,10 @@ enum Tag {
 type Operations = (
     identity::AccountApi,
     identity::LoginApi,
+    identity::ApiTokenApi,
+    identity::UserApi,
+    identity::InvitationApi,
+    identity::ErasureApi,
     chat::SessionApi,
     chat::TagApi,
     chat::PromptApi,
@@ -129,6 +147,10 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
     let operations: Operations = (
         identity::AccountApi(api.accounts),
         identity::LoginApi(api.logins),
+        identity::ApiTokenApi(api.api_tokens),
+        identity::UserApi(api.users),
+        identity::InvitationApi(api.invitations),
+        identity::ErasureApi(api.erasures),
         chat::SessionApi(api.sessions),
         chat::TagApi(api.tags),
         chat::PromptApi(api.prompts),

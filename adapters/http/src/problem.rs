@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use larder_domain::chat::Lengths;
 use larder_domain::{Code as ViolationCode, Invalid, Violation};
+use larder_domain::identity::Scope;
 use larder_ports::outbound::BoxError;
 use poem::error::ResponseError;
 use poem::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -68,12 +69,16 @@ codes! {
     AccountUnknown "account_unknown" FORBIDDEN "Account unknown" "The token is good, and its subject has no account here."
     InteractiveLoginRequired "interactive_login_required" FORBIDDEN "Interactive login required" "Only somebody who logged in with a password may do this."
     CurrentPasswordWrong "current_password_wrong" FORBIDDEN "Current password wrong" "The current password is needed, and missing or wrong."
+    InsufficientScope "insufficient_scope" FORBIDDEN "Insufficient scope" "The API token lacks the scope that WWW-Authenticate names."
+    RoleRequired "role_required" FORBIDDEN "Role required" "Only an administrator may do this."
     NotFound "not_found" NOT_FOUND "Not found" "There is no such resource."
     RouteNotFound "route_not_found" NOT_FOUND "Route not found" "Nothing is served at this path. See /docs."
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "Method not allowed" "This path has other methods; the header Allow names them."
     IdTaken "id_taken" CONFLICT "Id taken" "You have a resource with this id already, perhaps in the trash."
     UsernameTaken "username_taken" CONFLICT "Username taken" "Another account has this username."
     EmailTaken "email_taken" CONFLICT "Email taken" "Another account has this email."
+    NameTaken "name_taken" CONFLICT "Name taken" "Another one of yours has this name."
+    LastAdmin "last_admin" CONFLICT "Last administrator" "Nobody would be left who may administer."
     IdentityTaken "identity_taken" CONFLICT "Identity taken" "The external identity is linked to an account already."
     LastCredential "last_credential" CONFLICT "Last credential" "Without this identity nobody could log in to the account any more."
     MessageNotPartial "message_not_partial" CONFLICT "Message not partial" "The message has ended, and there is no way back."
@@ -148,6 +153,7 @@ pub(crate) struct Problem {
     source: Option<BoxError>,
     allow: Option<HeaderValue>,
     lengths: Option<Lengths>,
+    scope: Option<Scope>,
 }
 
 impl Problem {
@@ -159,6 +165,7 @@ impl Problem {
             retry_after: None,
             source: None,
             allow: None,
+            scope: None,
             lengths: None,
         }
     }
@@ -211,6 +218,14 @@ impl Problem {
         }
     }
 
+    /// The scope that the caller lacks.
+    pub(crate) fn demanding(self, scope: Scope) -> Self {
+        Self {
+            scope: Some(scope),
+            ..self
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn code(&self) -> Code {
         self.code
@@ -239,6 +254,10 @@ impl Problem {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(scope) = self.scope {
+            let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", scope.as_str());
+            headers.extend(HeaderValue::try_from(challenge).map(|challenge| (WWW_AUTHENTICATE, challenge)));
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -459,6 +478,11 @@ impl<const ALSO: u16> ApiResponse for Refusal<ALSO> {
                 }],
                 headers: match *status {
                     StatusCode::UNAUTHORIZED => vec![header_of("WWW-Authenticate", "Always `Bearer`.", true)],
+                    StatusCode::FORBIDDEN => vec![header_of(
+                        "WWW-Authenticate",
+                        "Only with the code `insufficient_scope`: names the scope that the token lacks.",
+                        false,
+                    )],
                     StatusCode::METHOD_NOT_ALLOWED => vec![header_of("Allow", "The methods of the path.", true)],
                     StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                         vec![header_of(

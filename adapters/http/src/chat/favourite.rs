@@ -21,7 +21,7 @@ use super::message::MessageBody;
 use crate::Tag;
 use crate::answer::{Deleted, Listed};
 use crate::etag;
-use crate::identity::Caller;
+use crate::identity::{Caller, ChatRead, ChatWrite};
 use crate::page::{Limit, PageBody};
 use crate::problem::{Answer, NOT_FOUND, PRECONDITION_FAILED, Problem, header_of};
 use crate::values::{Nullable, Timestamp, Vocabulary, Word};
@@ -256,14 +256,14 @@ impl FavouriteApi {
     #[oai(path = "/messages/:message_id/favourite", method = "put", operation_id = "mark_favourite")]
     async fn mark(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The message.
         message_id: Path<Uuid>,
         /// Mark only this version; another one is 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Answer<Deleted, { NOT_FOUND | PRECONDITION_FAILED }> {
-        self.set(&caller, message_id.0, true, if_match.0).await?;
+        self.set(caller.owner_id(), message_id.0, true, if_match.0).await?;
         Ok(Deleted)
     }
 
@@ -271,14 +271,14 @@ impl FavouriteApi {
     #[oai(path = "/messages/:message_id/favourite", method = "delete", operation_id = "unmark_favourite")]
     async fn unmark(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The message.
         message_id: Path<Uuid>,
         /// Change only this version; another one is 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Answer<Deleted, { NOT_FOUND | PRECONDITION_FAILED }> {
-        self.set(&caller, message_id.0, false, if_match.0).await?;
+        self.set(caller.owner_id(), message_id.0, false, if_match.0).await?;
         Ok(Deleted)
     }
 
@@ -288,7 +288,7 @@ impl FavouriteApi {
     #[oai(path = "/favourites", method = "get", operation_id = "list_favourites")]
     async fn list(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// Most rows of the page.
         #[oai(default)]
         limit: Query<Limit>,
@@ -306,7 +306,7 @@ impl FavouriteApi {
     #[oai(path = "/favourites/export", method = "get", operation_id = "export_favourites")]
     async fn export(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// `json` unless sent.
         format: Query<Option<Word<Format>>>,
     ) -> Answer<Exported> {
@@ -331,9 +331,9 @@ impl FavouriteApi {
 }
 
 impl FavouriteApi {
-    async fn set(&self, caller: &Caller, id: Uuid, favourite: bool, if_match: Option<String>) -> Result<(), Problem> {
+    async fn set(&self, owner_id: OwnerId, id: Uuid, favourite: bool, if_match: Option<String>) -> Result<(), Problem> {
         let if_match = etag::demanded_message(if_match.as_deref())?;
-        self.0.mark(caller.owner_id(), MessageId(id), favourite, if_match).await?;
+        self.0.mark(owner_id, MessageId(id), favourite, if_match).await?;
         Ok(())
     }
 }

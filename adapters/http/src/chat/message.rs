@@ -22,7 +22,7 @@ use crate::answer::{Created, Found, Listed};
 use crate::body::Payload;
 use crate::etag;
 use crate::idempotency::{self, Keyed};
-use crate::identity::Caller;
+use crate::identity::{Caller, ChatRead, ChatWrite};
 use crate::page::{Limit, PageBody};
 use crate::problem::{Answer, CONFLICT, NOT_FOUND, Problem};
 use crate::values::{JsonObject, JsonObjects, Nullable, Optional, Strict, Timestamp, Vocabulary, Word, vocabulary};
@@ -530,7 +530,7 @@ impl MessageApi {
     #[allow(clippy::too_many_arguments, reason = "one per parameter of the operation")]
     async fn list(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// The session.
         session_id: Path<Uuid>,
         /// From the first position, or from the last; `asc` unless sent.
@@ -568,7 +568,7 @@ impl MessageApi {
     )]
     async fn append(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The session.
         session_id: Path<Uuid>,
         /// Whether the session's `last_update` moves.
@@ -597,7 +597,7 @@ impl MessageApi {
     #[oai(path = "/turns", method = "post", operation_id = "take_turn")]
     async fn take_turn(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// Makes the request safe to repeat for 24 hours.
         #[oai(name = "Idempotency-Key")]
         _key: Header<Option<String>>,
@@ -616,7 +616,7 @@ impl MessageApi {
     #[oai(path = "/messages/:message_id", method = "get", operation_id = "get_message")]
     async fn get(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// The message.
         message_id: Path<Uuid>,
         /// The tag of the version that you have.

@@ -21,7 +21,7 @@ use crate::Tag;
 use crate::answer::{Changed, Deleted, Listed, Shown, Stored};
 use crate::body::{Body, Payload};
 use crate::etag;
-use crate::identity::Caller;
+use crate::identity::{Caller, ChatRead, ChatWrite};
 use crate::page::{Limit, PageBody};
 use crate::problem::{Answer, CONFLICT, NOT_FOUND, PRECONDITION_FAILED, Problem};
 use crate::values::{JsonObject, JsonObjects, Nullable, Optional, Strict, Timestamp, Word, patch, vocabulary};
@@ -31,7 +31,7 @@ vocabulary! {
 }
 
 /// Who edits, as a revision keeps it.
-pub(super) fn editor(caller: &Caller) -> Editor {
+pub(super) fn editor(caller: &Caller<ChatWrite>) -> Editor {
     match caller.0.kind {
         PrincipalKind::Login(_) => Editor::Login,
         PrincipalKind::ApiToken(..) => Editor::ApiToken,
@@ -326,7 +326,7 @@ impl MessageEditApi {
     #[oai(path = "/messages/:message_id", method = "patch", operation_id = "change_message")]
     async fn change(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The message.
         message_id: Path<Uuid>,
         /// Whether a change of content moves the session's `last_update`.
@@ -364,7 +364,7 @@ impl MessageEditApi {
     #[allow(clippy::too_many_arguments, reason = "one per parameter of the operation")]
     async fn put(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The session.
         session_id: Path<Uuid>,
         /// The message.
@@ -409,7 +409,7 @@ impl MessageEditApi {
     )]
     async fn attach(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The message.
         message_id: Path<Uuid>,
         /// Whether the session's `last_update` moves.
@@ -438,7 +438,7 @@ impl MessageEditApi {
     #[oai(path = "/messages/:message_id/chunks", method = "post", operation_id = "grow_message")]
     async fn grow(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The message.
         message_id: Path<Uuid>,
         Body(body): Body<ChunkBody>,
@@ -453,7 +453,7 @@ impl MessageEditApi {
     #[oai(path = "/messages/:message_id", method = "delete", operation_id = "delete_message")]
     async fn delete(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The message.
         message_id: Path<Uuid>,
         /// Whether it is removed for good, with its revisions and attachments.
@@ -478,7 +478,7 @@ impl MessageEditApi {
     #[oai(path = "/messages/:message_id/restore", method = "post", operation_id = "restore_message")]
     async fn restore(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The message.
         message_id: Path<Uuid>,
     ) -> Answer<Changed<MessageBody>, NOT_FOUND> {
@@ -497,7 +497,7 @@ impl MessageEditApi {
     )]
     async fn delete_batch(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The session.
         session_id: Path<Uuid>,
         Body(body): Body<BatchBody>,
@@ -516,7 +516,7 @@ impl MessageEditApi {
     #[oai(path = "/messages/:message_id/revisions", method = "get", operation_id = "list_revisions")]
     async fn revisions(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// The message.
         message_id: Path<Uuid>,
         /// Most rows of the page.
@@ -539,7 +539,7 @@ impl MessageEditApi {
     )]
     async fn revision(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// The message.
         message_id: Path<Uuid>,
         /// Its number.

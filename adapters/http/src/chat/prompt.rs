@@ -18,7 +18,7 @@ use crate::answer::{Changed, Created, Deleted, Found, Listed};
 use crate::body::{Body, Payload};
 use crate::etag;
 use crate::idempotency::{self, Keyed};
-use crate::identity::Caller;
+use crate::identity::{Caller, ChatRead, ChatWrite};
 use crate::page::{Limit, PageBody};
 use crate::problem::{Answer, CONFLICT, NOT_FOUND, PRECONDITION_FAILED, PRECONDITION_REQUIRED, Problem};
 use crate::values::{Nullable, Optional, Timestamp, Word, patch};
@@ -138,7 +138,7 @@ impl PromptApi {
     #[oai(path = "/prompts", method = "get", operation_id = "list_prompts")]
     async fn list(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// Live prompts, those in the trash, or both; `without` unless sent.
         deleted: Query<Option<Word<Trashed>>>,
         /// Most rows of the page.
@@ -160,7 +160,7 @@ impl PromptApi {
     #[oai(path = "/prompts", method = "post", operation_id = "create_prompt")]
     async fn create(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// Makes the request safe to repeat for 24 hours.
         #[oai(name = "Idempotency-Key")]
         _key: Header<Option<String>>,
@@ -178,7 +178,7 @@ impl PromptApi {
     #[oai(path = "/prompts/:prompt_id", method = "get", operation_id = "get_prompt")]
     async fn get(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// The prompt.
         prompt_id: Path<Uuid>,
         /// The tag of the version that you have.
@@ -196,7 +196,7 @@ impl PromptApi {
     #[oai(path = "/prompts/:prompt_id", method = "patch", operation_id = "change_prompt")]
     async fn change(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The prompt.
         prompt_id: Path<Uuid>,
         /// Required: the tag of the version that you read, or `*`. None is 428, another one 412.
@@ -223,7 +223,7 @@ impl PromptApi {
     #[oai(path = "/prompts/:prompt_id", method = "delete", operation_id = "delete_prompt")]
     async fn delete(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The prompt.
         prompt_id: Path<Uuid>,
         /// Whether to remove it for good, from live or from the trash.
@@ -248,7 +248,7 @@ impl PromptApi {
     #[oai(path = "/prompts/:prompt_id/restore", method = "post", operation_id = "restore_prompt")]
     async fn restore(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The prompt.
         prompt_id: Path<Uuid>,
     ) -> Answer<Changed<PromptBody>, { NOT_FOUND | CONFLICT }> {

@@ -19,7 +19,7 @@ use crate::answer::{Changed, Created, Deleted, Found, Listed, Stored};
 use crate::body::{Body, Payload};
 use crate::etag;
 use crate::idempotency::{self, Keyed};
-use crate::identity::Caller;
+use crate::identity::{Caller, ChatRead, ChatWrite};
 use crate::page::{Limit, PageBody};
 use crate::problem::{Answer, CONFLICT, NOT_FOUND, PRECONDITION_FAILED, Problem};
 use crate::values::{Nullable, Optional, Timestamp, Vocabulary, Word, patch, vocabulary};
@@ -357,7 +357,7 @@ impl SessionApi {
     #[oai(path = "/sessions", method = "get", operation_id = "list_sessions")]
     async fn list(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// Only with a `last_update` at this instant or later.
         from: Query<Option<Timestamp>>,
         /// Only with a `last_update` before this instant.
@@ -413,7 +413,7 @@ impl SessionApi {
     #[oai(path = "/sessions", method = "post", operation_id = "create_session")]
     async fn create(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// Makes the request safe to repeat for 24 hours.
         #[oai(name = "Idempotency-Key")]
         _key: Header<Option<String>>,
@@ -431,7 +431,7 @@ impl SessionApi {
     #[oai(path = "/sessions/:session_id", method = "get", operation_id = "get_session")]
     async fn get(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// The session.
         session_id: Path<Uuid>,
         /// The tag of the version that you have.
@@ -449,7 +449,7 @@ impl SessionApi {
     #[oai(path = "/sessions/:session_id", method = "patch", operation_id = "change_session")]
     async fn change(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The session.
         session_id: Path<Uuid>,
         /// Whether `last_update` becomes now, unless the patch sets it.
@@ -479,7 +479,7 @@ impl SessionApi {
     #[oai(path = "/sessions/:session_id", method = "delete", operation_id = "delete_session")]
     async fn delete(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The session.
         session_id: Path<Uuid>,
         /// Whether to remove it for good, from live or from the trash.
@@ -504,7 +504,7 @@ impl SessionApi {
     #[oai(path = "/sessions/:session_id/restore", method = "post", operation_id = "restore_session")]
     async fn restore(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The session.
         session_id: Path<Uuid>,
     ) -> Answer<Changed<SessionBody>, NOT_FOUND> {
@@ -517,7 +517,7 @@ impl SessionApi {
     ///
     /// The one with the newest `last_update`. If the character has none, an empty one is made; requests at once make one.
     #[oai(path = "/sessions/resolve", method = "post", operation_id = "resolve_session")]
-    async fn resolve(&self, caller: Caller, Body(body): Body<SessionResolveBody>) -> Answer<Stored<SessionBody>> {
+    async fn resolve(&self, caller: Caller<ChatWrite>, Body(body): Body<SessionResolveBody>) -> Answer<Stored<SessionBody>> {
         let request = ResolveSession {
             character_name: body.character_name,
             name: body.name.0,

@@ -13,7 +13,7 @@ use crate::Tag;
 use crate::answer::{Deleted, Found, Listed, Stored};
 use crate::body::{Body, Payload};
 use crate::etag;
-use crate::identity::Caller;
+use crate::identity::{Caller, ChatRead, ChatWrite};
 use crate::page::{Limit, PageBody};
 use crate::problem::{Answer, CONFLICT, NOT_FOUND, PRECONDITION_FAILED};
 use crate::values::{Nullable, Optional, Timestamp, Word, vocabulary};
@@ -196,7 +196,7 @@ impl SummaryApi {
     #[oai(path = "/summaries", method = "get", operation_id = "list_summaries")]
     async fn list(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// Only sessions whose summary is in this state.
         state: Query<Option<Word<SummaryState>>>,
         /// Most rows of the page.
@@ -215,7 +215,7 @@ impl SummaryApi {
     #[oai(path = "/sessions/:session_id/summary", method = "get", operation_id = "get_summary")]
     async fn get(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// The session.
         session_id: Path<Uuid>,
         /// The tag of the version that you have.
@@ -234,7 +234,7 @@ impl SummaryApi {
     #[oai(path = "/sessions/:session_id/summary", method = "put", operation_id = "put_summary")]
     async fn put(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The session.
         session_id: Path<Uuid>,
         /// Replace only this version; another one, or none, is 412.
@@ -259,7 +259,7 @@ impl SummaryApi {
     #[oai(path = "/sessions/:session_id/summary", method = "delete", operation_id = "delete_summary")]
     async fn delete(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         /// The session.
         session_id: Path<Uuid>,
         /// Delete only this version; another one is 412.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Tag;
 use crate::answer::{Listed, Shown};
 use crate::body::{Body, Payload};
-use crate::identity::Caller;
+use crate::identity::{Caller, ChatRead, ChatWrite};
 use crate::page::{Limit, PageBody};
 use crate::problem::{Answer, NOT_FOUND};
 
@@ -67,7 +67,7 @@ impl TagApi {
     #[oai(path = "/tags", method = "get", operation_id = "list_tags")]
     async fn list(
         &self,
-        caller: Caller,
+        caller: Caller<ChatRead>,
         /// Most rows of the page.
         #[oai(default)]
         limit: Query<Limit>,
@@ -85,7 +85,7 @@ impl TagApi {
     #[oai(path = "/tags/rename", method = "post", operation_id = "rename_tag")]
     async fn rename(
         &self,
-        caller: Caller,
+        caller: Caller<ChatWrite>,
         Body(body): Body<TagRenameBody>,
     ) -> Answer<Shown<TagRenamedBody>, NOT_FOUND> {
         let rename = RenameTag {

@@ -1,7 +1,17 @@
 //! Accounts and callers.
 
 mod account;
+mod api_token;
 mod authentication;
+mod erasure;
+mod invitation;
+mod login;
+mod user;
 
 pub(crate) use account::AccountApi;
-pub(crate) use authentication::Caller;
+pub(crate) use api_token::ApiTokenApi;
+pub(crate) use login::LoginApi;
+pub(crate) use authentication::{Admin, Anybody, Caller, ChatRead, ChatWrite};
+pub(crate) use erasure::ErasureApi;
+pub(crate) use invitation::InvitationApi;
+pub(crate) use user::UserApi;
