@@ -13,7 +13,7 @@ use larder_ports::inbound::chat::{
     AppendError, ListMessages, ListMessagesError, MessageView, NotFoundError, Turn, TurnTarget,
 };
 use larder_ports::outbound::chat::{MessageFilter, Order};
-use larder_ports::outbound::{Access, Rule, StorageError};
+use larder_ports::outbound::{Access, Deleted, Rule, StorageError};
 
 use crate::make::{says, says_as};
 use crate::schedule::{Ending, at_once, overlap, overlap_then, retrying};
@@ -99,6 +99,7 @@ fn list(session_id: SessionId) -> ListMessages {
     ListMessages {
         session_id,
         order: Order::Ascending,
+        deleted: Deleted::Without,
         role: None,
         status: None,
         page: PageRequest::first(),
@@ -492,6 +493,7 @@ pub async fn ch_81_the_status_filter_agrees_with_what_is_read(fixture: Fixture) 
                 let filter = MessageFilter {
                     role,
                     status: Some((status, at)),
+                    ..MessageFilter::default()
                 };
                 let mut view = fixture.chat_view().await;
                 let found = view
@@ -527,6 +529,7 @@ pub async fn ch_02_a_list_tells_an_empty_session_from_none(fixture: Fixture) {
             MessageFilter {
                 role: Some(SenderRole::Tool),
                 status: Some((MessageStatus::Interrupted, fixture.now())),
+                ..MessageFilter::default()
             },
         ] {
             let mut view = fixture.chat_view().await;
@@ -996,6 +999,7 @@ pub async fn ch_20_a_cursor_of_another_list_of_messages_is_refused(fixture: Fixt
     let paged = |session_id, order, role, status, cursor: Option<&str>| ListMessages {
         session_id,
         order,
+        deleted: Deleted::Without,
         role,
         status,
         page: PageRequest {

@@ -15,11 +15,9 @@ use crate::Fixture;
 use crate::make::{id_of_bytes, says};
 use crate::schedule::{Ending, at_once, overlap, overlap_then};
 
-const LIVE: SessionFilter = SessionFilter {
-    deleted: Deleted::Without,
-};
-const TRASHED: SessionFilter = SessionFilter { deleted: Deleted::Only };
-const ANY: SessionFilter = SessionFilter { deleted: Deleted::With };
+const LIVE: SessionFilter = SessionFilter::all(Deleted::Without);
+const TRASHED: SessionFilter = SessionFilter::all(Deleted::Only);
+const ANY: SessionFilter = SessionFilter::all(Deleted::With);
 
 fn named(name: &str) -> SessionDraft {
     SessionDraft {
@@ -1010,6 +1008,7 @@ pub async fn ch_46_a_deleted_session_hides_its_messages(fixture: Fixture) {
     let list = ListMessages {
         session_id: session.id,
         order: Order::Ascending,
+        deleted: Deleted::Without,
         role: None,
         status: None,
         page: PageRequest::first(),
