@@ -40,6 +40,17 @@ impl Key for i64 {
     }
 }
 
+/// Lists by id.
+impl Key for Uuid {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Self::from_slice(bytes).ok()
+    }
+}
+
 /// Lists by a text.
 impl Key for String {
     fn to_bytes(&self) -> Vec<u8> {

@@ -11,6 +11,7 @@ use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{Access, AccessClaims, Clock, SecretSource, Store, TokenError, TokenVerifier};
 use quick_cache::sync::Cache;
 
+use super::AccountExternalIdentities;
 use crate::retry::{RetryPolicy, Unfinished, retrying, undo};
 
 /// Most callers that are remembered; the one asked for least gives way.
@@ -34,6 +35,8 @@ pub(crate) enum CallerKey {
     Login(LoginId),
     /// An API token. Its id may be of the owner's making, so it is nobody else's only together with the owner.
     ApiToken(OwnerId, ApiTokenId),
+    /// A subject of an external issuer: the SHA-256 of both.
+    External([u8; 32]),
 }
 
 impl From<LoginId> for CallerKey {
@@ -43,10 +46,12 @@ impl From<LoginId> for CallerKey {
 }
 
 #[derive(Clone)]
-struct Caller {
-    principal: Principal,
+pub(super) struct Caller {
+    pub(super) principal: Principal,
     /// The SHA-256 of the secret that the caller must have, where a secret proves who it is.
     secret_hash: Option<[u8; 32]>,
+    /// When an earlier account of an external subject was erased; tokens issued before don't count (`ID-56`).
+    pub(super) erased_at: Option<Instant>,
     loaded_at: Instant,
     /// The end of the time that the entry may be used, at most that of the login or token.
     ends_at: Instant,
@@ -54,7 +59,7 @@ struct Caller {
 
 /// What was forgotten when a reading began.
 #[derive(Clone, Copy)]
-struct Mark(u64);
+pub(super) struct Mark(u64);
 
 /// See [`PrincipalCache::forgetting`].
 pub(crate) struct Forgetting<'a> {
@@ -120,27 +125,28 @@ impl PrincipalCache {
         self.callers.retain(|_, caller| caller.principal.owner_id != owner_id);
     }
 
-    fn get(&self, key: CallerKey, now: Instant) -> Option<Caller> {
+    pub(super) fn get(&self, key: CallerKey, now: Instant) -> Option<Caller> {
         let caller = self.callers.get(&key)?;
         (caller.loaded_at..caller.ends_at).contains(&now).then_some(caller)
     }
 
-    fn mark(&self) -> Mark {
+    pub(super) fn mark(&self) -> Mark {
         Mark(self.forgotten.load(Ordering::SeqCst))
     }
 
     /// A caller as it was read at `loaded_at`, who counts until `ends_at` at most.
-    fn caller(&self, principal: Principal, loaded_at: Instant, ends_at: Instant) -> Caller {
+    pub(super) fn caller(&self, principal: Principal, loaded_at: Instant, ends_at: Instant) -> Caller {
         Caller {
             principal,
             secret_hash: None,
+            erased_at: None,
             loaded_at,
             ends_at: loaded_at.plus(self.ttl).min(ends_at),
         }
     }
 
     /// Remembers what was read since `mark`, unless something was forgotten meanwhile: the reading may be older than that.
-    fn remember(&self, key: CallerKey, caller: Caller, mark: Mark) {
+    pub(super) fn remember(&self, key: CallerKey, caller: Caller, mark: Mark) {
         if self.ttl.is_zero() {
             return;
         }
@@ -167,6 +173,7 @@ pub struct AuthenticatorPorts {
 /// Tells who is behind a bearer token.
 pub struct Authenticator {
     ports: AuthenticatorPorts,
+    external: Option<Arc<AccountExternalIdentities>>,
     cache: Arc<PrincipalCache>,
     retry: RetryPolicy,
 }
@@ -176,8 +183,18 @@ impl Authenticator {
     pub fn new(ports: AuthenticatorPorts, cache: Arc<PrincipalCache>) -> Self {
         Self {
             ports,
+            external: None,
             cache,
             retry: RetryPolicy::default(),
+        }
+    }
+
+    /// Lets in the subjects of external issuers as well (`ID-50`).
+    #[must_use]
+    pub fn with_external(self, external: Arc<AccountExternalIdentities>) -> Self {
+        Self {
+            external: Some(external),
+            ..self
         }
     }
 
@@ -223,7 +240,10 @@ impl Authenticator {
         let mark = self.cache.mark();
         let (token, user) = retrying(&self.retry, "authenticate", || async {
             let mut unit = self.ports.store.begin(Access::Read).await?;
-            let found = unit.api_tokens().find_with_user(text.owner_id, ApiTokenId(text.id)).await?;
+            let found = unit
+                .api_tokens()
+                .find_with_user(text.owner_id, ApiTokenId(text.id))
+                .await?;
             undo(unit).await;
             found.ok_or(Unfinished::Refused(AuthenticationError::Invalid))
         })
@@ -257,7 +277,9 @@ impl Authenticator {
         let noted: Result<(), Failure> = retrying(&self.retry, "note use of an API token", || async {
             let mut unit = self.ports.store.begin(Access::Write).await?;
             let before = now.minus(ApiToken::USE_IS_NOTED_EVERY);
-            unit.api_tokens().note_use(token.owner_id, token.id, now, before).await?;
+            unit.api_tokens()
+                .note_use(token.owner_id, token.id, now, before)
+                .await?;
             Ok(unit.commit().await?)
         })
         .await;
@@ -274,11 +296,18 @@ impl Authentication for Authenticator {
         if token.starts_with(KeyedSecret::API_TOKEN) {
             return self.by_api_token(token, now).await;
         }
-        let claims = self.ports.verifier.verify(token, now).map_err(|error| match error {
-            TokenError::Expired => AuthenticationError::Expired,
-            TokenError::Invalid => AuthenticationError::Invalid,
-            error @ TokenError::Signing => AuthenticationError::Failure(error.into()),
-        })?;
+        let claims = match self.ports.verifier.verify(token, now) {
+            Ok(claims) => claims,
+            Err(TokenError::Expired) => return Err(AuthenticationError::Expired),
+            // Not one of ours. No external issuer has our name, so none is asked about a token of ours.
+            Err(TokenError::Invalid) => {
+                return match &self.external {
+                    Some(external) => external.authenticate(token, now).await,
+                    None => Err(AuthenticationError::Invalid),
+                };
+            }
+            Err(error @ TokenError::Signing) => return Err(AuthenticationError::Failure(error.into())),
+        };
         match self.cache.get(claims.login_id.into(), now) {
             Some(caller) if caller.principal.owner_id == claims.owner_id => Ok(caller.principal),
             _ => self.load(&claims, now).await,
