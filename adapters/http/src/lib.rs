@@ -32,6 +32,7 @@ use larder_ports::inbound::chat::{MessageUseCases, SessionUseCases};
 use larder_ports::inbound::chat::{PromptUseCases, SummaryUseCases, TagUseCases};
 use larder_ports::inbound::identity::{AccountUseCases, Authentication, LoginUseCases};
 use larder_ports::inbound::identity::{ApiTokenUseCases, ErasureUseCases, InvitationUseCases, UserUseCases};
+use larder_ports::inbound::identity::ExternalIdentityUseCases;
 use larder_ports::outbound::{Clock, IdGenerator};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 use poem_openapi::Tags;
@@ -46,6 +47,8 @@ pub struct Api {
     pub logins: Arc<dyn LoginUseCases>,
     /// Tokens of programs.
     pub api_tokens: Arc<dyn ApiTokenUseCases>,
+    /// How external issuers know an account.
+    pub external_identities: Arc<dyn ExternalIdentityUseCases>,
     /// Accounts, as administrators see them.
     pub users: Arc<dyn UserUseCases>,
     /// Permissions to sign up.
@@ -128,6 +131,7 @@ type Operations = (
     identity::AccountApi,
     identity::LoginApi,
     identity::ApiTokenApi,
+    identity::ExternalIdentityApi,
     identity::UserApi,
     identity::InvitationApi,
     identity::ErasureApi,
@@ -148,6 +152,7 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
         identity::AccountApi(api.accounts),
         identity::LoginApi(api.logins),
         identity::ApiTokenApi(api.api_tokens),
+        identity::ExternalIdentityApi(api.external_identities),
         identity::UserApi(api.users),
         identity::InvitationApi(api.invitations),
         identity::ErasureApi(api.erasures),

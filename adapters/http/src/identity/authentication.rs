@@ -75,6 +75,22 @@ impl Demand for Person {
     }
 }
 
+/// A person with an access token of a local login.
+pub(crate) struct LocalLogin;
+
+impl Demand for LocalLogin {
+    const TOKENS: &'static [Token] = &[LOGIN];
+
+    fn judge(caller: &Principal) -> Result<(), Problem> {
+        match caller.kind {
+            PrincipalKind::Login(_) => Ok(()),
+            PrincipalKind::ApiToken(..) | PrincipalKind::External(_) => {
+                Err(Problem::new(Code::InteractiveLoginRequired))
+            }
+        }
+    }
+}
+
 /// A person with the role `admin`.
 pub(crate) struct Admin;
 
