@@ -96,6 +96,20 @@ enum UserCommand {
         #[arg(long)]
         email: Option<String>,
     },
+    /// Give an account a new password and end its logins
+    ///
+    /// The password is asked for on the terminal, or read as one line from standard input.
+    SetPassword {
+        /// Its name or email
+        #[arg(value_name = "NAME")]
+        login: String,
+    },
+    /// Make an account an administrator
+    Promote {
+        /// Its name or email
+        #[arg(value_name = "NAME")]
+        login: String,
+    },
 }
 
 impl Cli {
@@ -141,6 +155,12 @@ impl Cli {
             Command::Migrate => runtime(&mut Builder::new_current_thread())?.block_on(migrate::run(&config)),
             Command::User(UserCommand::Create { username, email }) => {
                 runtime(&mut Builder::new_current_thread())?.block_on(user::create(&config, username, email))
+            }
+            Command::User(UserCommand::SetPassword { login }) => {
+                runtime(&mut Builder::new_current_thread())?.block_on(user::set_password(&config, &login))
+            }
+            Command::User(UserCommand::Promote { login }) => {
+                runtime(&mut Builder::new_current_thread())?.block_on(user::promote(&config, &login))
             }
             Command::Openapi | Command::Config(_) => Ok(()),
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_http::HttpOptions;
+use larder_ports::inbound::identity::ErasureWork;
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{Access, StorageError, Store};
 use poem::Server;
@@ -36,7 +37,7 @@ const SAME_REQUEST: Duration = Duration::from_secs(1);
 pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
     let stopping = Stopping::default();
     let stores = wiring::open(config)?;
-    let api = wiring::api(config, &stores, stopping.clone())?;
+    let (api, erasures) = wiring::api(config, &stores, stopping.clone())?;
     let (acceptor, address) = listen(config).await?;
 
     let mut keepers = JoinSet::new();
@@ -53,6 +54,7 @@ pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
         has_users,
         program,
     };
+    keepers.spawn(keep_erasing(erasures));
     let (first_signal, second_signal) = signals().map_err(|error| Exit::of(Status::Unexpected, &error))?;
     say(&welcome.text());
 
@@ -143,6 +145,21 @@ async fn keep_trying(plan: Plan, gate: Gate) {
             Err(error) => tracing::error!(error = chain(&error), store = %plan.target, "a store can't be used"),
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Works erasures off as long as the service runs (`ID-44`). Whatever it was at when the service stopped is gone on with by the next
+/// start.
+async fn keep_erasing(erasures: Arc<dyn ErasureWork>) {
+    loop {
+        let rest = erasures.work().await.unwrap_or_else(|error| {
+            tracing::debug!(error = chain(&error), "erasures can't be looked for");
+            LONGEST_PAUSE
+        });
+        tokio::select! {
+            () = sleep(rest) => {}
+            () = erasures.started() => {}
+        }
     }
 }
 

@@ -1,36 +1,31 @@
-//! `larder user create`.
+//! `larder user`.
 
 use std::io::{self, BufRead, IsTerminal};
 
+use larder_domain::Invalid;
 use larder_domain::identity::Role;
-use larder_ports::inbound::Failure;
-use larder_ports::inbound::identity::{AccountUseCases, SignUp, SignUpError};
+use larder_ports::inbound::identity::{AccountUseCases, SetPasswordError, SignUp, SignUpError, UserUseCases};
+use larder_ports::inbound::{Failure, NotFoundError};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::cli::say;
 use crate::config::Config;
 use crate::exit::{Exit, Status, chain};
 use crate::schema::{SchemaError, prepare};
-use crate::wiring;
+use crate::wiring::{self, OpenStore};
 
 /// Makes an account whatever the sign-up mode is. The first one ever becomes administrator (`ID-02`, `ID-03`).
 pub(crate) async fn create(config: &Config, username: String, email: Option<String>) -> Result<(), Exit> {
-    let stores = wiring::open(config)?;
-    for store in &stores {
-        prepare(&store.plan).await.map_err(SchemaError::into_exit)?;
-        store.gate.open();
-    }
+    let stores = ready(config).await?;
     let accounts = wiring::accounts(config, &stores)?;
     let request = SignUp {
         username,
         email,
-        password: read_password().map_err(|error| Exit::new(Status::Configuration, error.to_string()))?,
+        password: password()?,
         invitation: None,
     };
     let outcome = accounts.create(request).await;
-    for store in &stores {
-        store.close().await;
-    }
+    close(&stores).await;
     let user = outcome.map_err(refused)?;
     let role = if user.roles.contains(&Role::Admin) {
         ", an administrator"
@@ -39,6 +34,78 @@ pub(crate) async fn create(config: &Config, username: String, email: Option<Stri
     };
     say(&format!("{} can log in now{role} (id {}).", user.username, user.id));
     Ok(())
+}
+
+/// Gives an account a new password and ends its logins (`ID-02`).
+pub(crate) async fn set_password(config: &Config, login: &str) -> Result<(), Exit> {
+    let stores = ready(config).await?;
+    let users = wiring::users(config, &stores)?;
+    let outcome = users.set_password(login, &password()?).await;
+    close(&stores).await;
+    let user = outcome.map_err(|error| match error {
+        SetPasswordError::Invalid(invalid) => {
+            Exit::new(Status::Configuration, format!("nothing was changed: {}", told(&invalid)))
+        }
+        SetPasswordError::NotFound => unknown(),
+        SetPasswordError::Failure(failure) => failed(&failure),
+    })?;
+    let name = user.username;
+    say(&format!("{name} has a new password. Every login of the account was ended."));
+    Ok(())
+}
+
+/// Makes an account an administrator (`ID-03`).
+pub(crate) async fn promote(config: &Config, login: &str) -> Result<(), Exit> {
+    let stores = ready(config).await?;
+    let outcome = wiring::users(config, &stores)?.promote(login).await;
+    close(&stores).await;
+    let user = outcome.map_err(|error| match error {
+        NotFoundError::NotFound => unknown(),
+        NotFoundError::Failure(failure) => failed(&failure),
+    })?;
+    say(&format!("{} is an administrator.", user.username));
+    Ok(())
+}
+
+/// Every store, ready to be used.
+async fn ready(config: &Config) -> Result<Vec<OpenStore>, Exit> {
+    let stores = wiring::open(config)?;
+    for store in &stores {
+        prepare(&store.plan).await.map_err(SchemaError::into_exit)?;
+        store.gate.open();
+    }
+    Ok(stores)
+}
+
+async fn close(stores: &[OpenStore]) {
+    for store in stores {
+        store.close().await;
+    }
+}
+
+fn password() -> Result<SecretString, Exit> {
+    read_password().map_err(|error| Exit::new(Status::Configuration, error.to_string()))
+}
+
+fn unknown() -> Exit {
+    Exit::new(Status::Configuration, "there is no account with this name or email")
+}
+
+fn failed(failure: &Failure) -> Exit {
+    let status = match failure {
+        Failure::Unavailable(..) => Status::Unreachable,
+        _ => Status::Unexpected,
+    };
+    Exit::new(status, format!("nothing was changed: {}", chain(failure)))
+}
+
+fn told(invalid: &Invalid) -> String {
+    let told: Vec<String> = invalid
+        .violations()
+        .iter()
+        .map(|violation| format!("{} {}", violation.pointer.trim_start_matches('/'), violation.message))
+        .collect();
+    told.join("; ")
 }
 
 /// Asked for twice on a terminal; otherwise the first line of standard input.
@@ -60,7 +127,7 @@ fn read_password() -> io::Result<SecretString> {
     if first.expose_secret() == second.expose_secret() {
         Ok(first)
     } else {
-        Err(io::Error::other("the two passwords differ; nothing was made"))
+        Err(io::Error::other("the two passwords differ; nothing was changed"))
     }
 }
 
@@ -71,14 +138,7 @@ fn refused(error: SignUpError) -> Exit {
         _ => Status::Unexpected,
     };
     let text = match &error {
-        SignUpError::Invalid(invalid) => {
-            let told: Vec<String> = invalid
-                .violations()
-                .iter()
-                .map(|violation| format!("{} {}", violation.pointer.trim_start_matches('/'), violation.message))
-                .collect();
-            format!("no account was made: {}", told.join("; "))
-        }
+        SignUpError::Invalid(invalid) => format!("no account was made: {}", told(invalid)),
         other => format!("no account was made: {}", chain(other)),
     };
     Exit::new(status, text)

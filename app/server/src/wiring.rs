@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use larder_domain::identity::PasswordPolicy;
 use larder_http::Api;
 use larder_migrations::Context;
+use larder_ports::inbound::identity::ErasureWork;
 use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{Probe, StorageError, Store};
 use larder_security::{BcryptConfig, BcryptHasher, HmacSeal, JwtTokens, RandomSecrets};
-use larder_services::chat::{ChatFavourites, ChatMessageEdits};
+use larder_services::chat::{ChatErasure, ChatFavourites, ChatMessageEdits};
 use larder_services::clocks::UtcClocks;
 use larder_services::chat::{ChatConfig, ChatMessages, ChatPrompts, ChatSessions, ChatSummaries, ChatTags};
-use larder_services::identity::{AccountLogins, AccountPorts, Accounts, AccountsConfig, Authenticator, PrincipalCache};
+use larder_services::identity::{AccountAdministration, AccountApiTokens, AccountErasures, AccountInvitations, AccountLogins, AccountPorts, Accounts, AccountsConfig, Authenticator, AuthenticatorPorts, PrincipalCache};
 use larder_services::readiness::Probes;
 use larder_sql::{Pool, SqlStore};
 
@@ -137,8 +138,21 @@ pub(crate) fn accounts(config: &Config, stores: &[OpenStore]) -> Result<Accounts
     Ok(Accounts::new(ports, cache, accounts_config(config)))
 }
 
-/// Everything that HTTP asks.
-pub(crate) fn api(config: &Config, stores: &[OpenStore], stopping: Stopping) -> Result<Api, Exit> {
+/// The use cases of administrators, for the command line.
+pub(crate) fn users(config: &Config, stores: &[OpenStore]) -> Result<AccountAdministration, Exit> {
+    let cache = Arc::new(PrincipalCache::new(Duration::ZERO));
+    let (tokens, seal) = tokens(config)?;
+    let ports = account_ports(config, identity_store(stores)?, tokens, seal);
+    let policy = accounts_config(config).password_policy;
+    Ok(AccountAdministration::new(ports, cache, policy))
+}
+
+/// Everything that HTTP asks, and the work that goes on beside it.
+pub(crate) fn api(
+    config: &Config,
+    stores: &[OpenStore],
+    stopping: Stopping,
+) -> Result<(Api, Arc<dyn ErasureWork>), Exit> {
     let (identity, chat) = (store_of(stores, Context::Identity)?, store_of(stores, Context::Chat)?);
     let probes: Vec<(&'static str, Arc<dyn Probe>)> = vec![
         (Context::Identity.name(), Arc::clone(&identity) as Arc<dyn Probe>),
@@ -161,14 +175,40 @@ pub(crate) fn api(config: &Config, stores: &[OpenStore], stopping: Stopping) -> 
         seal.clone(),
         chat_config,
     ));
-    Ok(Api {
+    let erasures = Arc::new(AccountErasures::new(
+        account_ports.clone(),
+        Arc::clone(&cache),
+        vec![Arc::new(ChatErasure::new(chat.clone()))],
+        config.identity.principal_cache_ttl,
+    ));
+    let api = Api {
+        api_tokens: Arc::new(AccountApiTokens::new(
+            account_ports.clone(),
+            Arc::clone(&cache),
+            config.identity.max_api_tokens,
+        )),
+        users: Arc::new(AccountAdministration::new(
+            account_ports.clone(),
+            Arc::clone(&cache),
+            accounts_config.password_policy,
+        )),
+        invitations: Arc::new(AccountInvitations::new(account_ports.clone())),
+        erasures: erasures.clone(),
         accounts: Arc::new(Accounts::new(
             account_ports.clone(),
             Arc::clone(&cache),
             accounts_config,
         )),
         logins: Arc::new(AccountLogins::new(account_ports, Arc::clone(&cache), accounts_config)),
-        authentication: Arc::new(Authenticator::new(identity, clock.clone(), tokens, cache)),
+        authentication: Arc::new(Authenticator::new(
+            AuthenticatorPorts {
+                store: identity,
+                clock: clock.clone(),
+                verifier: tokens,
+                secrets: Arc::new(RandomSecrets),
+            },
+            cache,
+        )),
         sessions: Arc::new(ChatSessions::new(
             chat.clone(),
             clock.clone(),
@@ -210,7 +250,8 @@ pub(crate) fn api(config: &Config, stores: &[OpenStore], stopping: Stopping) -> 
         }),
         clock,
         ids,
-    })
+    };
+    Ok((api, erasures))
 }
 
 /// What the use cases of accounts need from the outside.

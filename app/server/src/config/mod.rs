@@ -121,6 +121,8 @@ pub struct Identity {
     pub principal_cache_ttl: Duration,
     /// Most logins of one account.
     pub max_logins: u32,
+    /// Most active API tokens of one account.
+    pub max_api_tokens: u32,
     /// The cost of a password hash.
     pub bcrypt_cost: u32,
     /// Fewest characters of a password.
@@ -249,6 +251,7 @@ fn read_identity(reader: &mut Reader) -> Identity {
             Duration::ZERO..=MINUTE,
         ),
         max_logins: reader.get_within("identity.max_logins", 50, 1..=10_000),
+        max_api_tokens: reader.get_within("identity.max_api_tokens", 50, 1..=10_000),
         bcrypt_cost: reader.get_within("identity.bcrypt_cost", 12, cheapest..=15),
         password_min_length: reader.get_within("identity.password_min_length", 10, 8..=64),
         hash_workers: reader.get_within("identity.hash_workers", (cores / 2).max(1), 1..=1024),
