@@ -65,6 +65,7 @@ const IDENTITY: &[Migration] = &[
 const CHAT: &[Migration] = &[
     migration!("chat", 202611210001, "conversations"),
     migration!("chat", 202611210002, "idempotency"),
+    migration!("chat", 202611210003, "search"),
     migration!("chat", 202611210010, "lease_seconds"),
 ];
 

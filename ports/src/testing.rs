@@ -21,6 +21,7 @@ use larder_domain::identity::{
 };
 use larder_domain::{ApiTokenId, ErasureId};
 use larder_domain::ExternalIdentityId;
+use larder_domain::search::Query;
 use larder_domain::identity::{ExternalClaims, ExternalIdentity};
 use mockall::mock;
 use secrecy::SecretString;
@@ -54,6 +55,10 @@ use crate::inbound::identity::{
     ApiTokenUseCases, ChangeUser, ChangeUserError, CreateApiTokenError, CreateInvitationError, EraseAccount,
     EraseAccountError, ErasureUseCases, InvitationUseCases, NewApiToken, NewInvitation, SetPasswordError, UserUseCases,
 };
+use crate::inbound::chat::{
+    AuditError, AuditFiles, FileUseCases, MessageHit, SearchError, SearchRequest, SearchUseCases,
+};
+use crate::outbound::chat::{AuditedFile, FileFilter, FilePlace, Files, FoundMessage, MessageScope, Search, SearchFilter};
 use crate::outbound::chat::{Favourites, Keeping, MessageEdits, Revisions};
 use crate::outbound::identity::{ApiTokenState, ApiTokens, Erasures, UserFilter};
 use crate::outbound::{ErasableContext, OwnedRows};
@@ -115,7 +120,7 @@ mock! {
     #[async_trait]
     impl Summaries for Summaries {
         async fn cover(&mut self, owner_id: OwnerId, session_id: SessionId, source: Option<i64>) -> Result<Coverage, StorageError>;
-        async fn put(&mut self, summary: &Summary, expected: Option<Version>) -> Result<Option<Summary>, StorageError>;
+        async fn put(&mut self, summary: &Summary, expected: Option<Version>) -> Result<Option<(Summary, i64)>, StorageError>;
         async fn find(&mut self, owner_id: OwnerId, session_id: SessionId) -> Result<Option<(Summary, i64)>, StorageError>;
         async fn uncover(&mut self, owner_id: OwnerId, session_id: SessionId) -> Result<bool, StorageError>;
         async fn delete(&mut self, owner_id: OwnerId, session_id: SessionId, expected: Option<Version>) -> Result<bool, StorageError>;
@@ -156,6 +161,44 @@ mock! {
     impl Revisions for Revisions {
         async fn list(&mut self, owner_id: OwnerId, id: MessageId, before: Option<i64>, limit: u32) -> Result<Option<Vec<Revision>>, StorageError>;
         async fn find(&mut self, owner_id: OwnerId, id: MessageId, revision: i64) -> Result<Option<Revision>, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`Files`].
+    pub Files {}
+    #[async_trait]
+    impl Files for Files {
+        async fn audit(&mut self, owner_id: OwnerId, filter: &FileFilter, after: Option<FilePlace>, limit: u32) -> Result<Vec<AuditedFile>, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`Search`].
+    pub Search {}
+    #[async_trait]
+    impl Search for Search {
+        async fn messages(&mut self, owner_id: OwnerId, query: &Query, filter: &SearchFilter, scope: MessageScope, after: Option<Place>, limit: u32) -> Result<Vec<(FoundMessage, Session)>, StorageError>;
+        async fn sessions(&mut self, owner_id: OwnerId, query: &Query, filter: &SearchFilter, after: Option<Place>, limit: u32) -> Result<Vec<Session>, StorageError>;
+    }
+}
+
+mock! {
+    /// Mock of [`FileUseCases`].
+    pub FileUseCases {}
+    #[async_trait]
+    impl FileUseCases for FileUseCases {
+        async fn audit(&self, owner_id: OwnerId, request: AuditFiles, page: PageRequest) -> Result<Page<AuditedFile>, AuditError>;
+    }
+}
+
+mock! {
+    /// Mock of [`SearchUseCases`].
+    pub SearchUseCases {}
+    #[async_trait]
+    impl SearchUseCases for SearchUseCases {
+        async fn messages(&self, owner_id: OwnerId, request: SearchRequest, scope: MessageScope, page: PageRequest) -> Result<Page<MessageHit>, SearchError>;
+        async fn sessions(&self, owner_id: OwnerId, request: SearchRequest, page: PageRequest) -> Result<Page<Session>, SearchError>;
     }
 }
 
@@ -591,6 +634,10 @@ pub struct ChatMocks {
     pub revisions: MockRevisions,
     /// Marked messages.
     pub favourites: MockFavourites,
+    /// What is attached to messages.
+    pub files: MockFiles,
+    /// Search.
+    pub search: MockSearch,
     /// All that an owner has.
     pub owned_rows: MockOwnedRows,
     /// Answers of repeatable requests.
@@ -682,6 +729,14 @@ impl ChatUnit for ScriptedUnit<ChatMocks> {
 
     fn favourites(&mut self) -> &mut dyn Favourites {
         &mut self.mocks.favourites
+    }
+
+    fn files(&mut self) -> &mut dyn Files {
+        &mut self.mocks.files
+    }
+
+    fn search(&mut self) -> &mut dyn Search {
+        &mut self.mocks.search
     }
 
     fn owned_rows(&mut self) -> &mut dyn OwnedRows {

@@ -44,8 +44,11 @@ struct ForeignKey {
     on_delete: String,
 }
 
-fn is_bookkeeping(table: &str) -> bool {
+/// Bookkeeping, and what search keeps beside the rows, which is each dialect's own affair.
+fn is_private(table: &str) -> bool {
     Context::ALL.iter().any(|context| context.bookkeeping_table() == table)
+        || table.ends_with("_search")
+        || table.contains("_lexemes")
 }
 
 impl Schema {
@@ -70,7 +73,7 @@ impl Schema {
                 storage: storage.to_owned(),
                 is_nullable: row.get(3),
             };
-            if !is_bookkeeping(&table) {
+            if !is_private(&table) {
                 schema.columns.insert((table, row.get(1)), column);
             }
         }
@@ -82,7 +85,7 @@ impl Schema {
         .await;
         let constraints = rows.iter().map(|row| (row.get(0), row.get(1)));
         schema.constraints = constraints
-            .filter(|(table, _): &(String, String)| !is_bookkeeping(table))
+            .filter(|(table, _): &(String, String)| !is_private(table))
             .collect();
         let rows = fetch_postgres(
             connection,
@@ -106,7 +109,9 @@ impl Schema {
                     .zip(falls)
                     .collect(),
             };
-            schema.indexes.insert(row.get(0), index);
+            if !is_private(&index.table) {
+                schema.indexes.insert(row.get(0), index);
+            }
         }
         let rows = fetch_postgres(
             connection,
@@ -120,7 +125,7 @@ impl Schema {
              WHERE k.connamespace = 'larder'::regnamespace AND k.contype = 'f'",
         )
         .await;
-        for row in rows {
+        for row in rows.iter().filter(|row| !is_private(row.get(0))) {
             schema.foreign_keys.insert(ForeignKey {
                 table: row.get(0),
                 parent: row.get(1),
@@ -141,7 +146,7 @@ impl Schema {
         .await;
         for row in tables {
             let table: String = row.get(0);
-            if is_bookkeeping(&table) {
+            if is_private(&table) {
                 continue;
             }
             let script: String = row.get(1);

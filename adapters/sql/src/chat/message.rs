@@ -8,7 +8,7 @@ use larder_ports::outbound::{BoxError, Deleted, StorageError};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::session;
+use super::{search, session};
 use crate::catalogue::{Effect, Fragment, Statement};
 use crate::row::{Reader, Row};
 use crate::{Connection, Dialect, Unit, Value};
@@ -59,7 +59,8 @@ pub(crate) const ATTACHMENT_ROWS: Fragment = Fragment {
              x.value ->> 'size_bytes', x.value ->> 'sender_role' FROM json_each($3) x",
 };
 
-/// Parameters of both: owner, session, number of messages, touch, now, messages and attachments as JSON arrays of objects.
+/// Parameters of both: owner, session, number of messages, touch, now, messages, attachments and the documents that search reads as
+/// JSON arrays of objects.
 static APPEND: Statement = Statement {
     name: "chat_messages.append",
     effect: Effect::Writes,
@@ -88,7 +89,7 @@ static APPEND: Statement = Statement {
              FROM s CROSS JOIN json_to_recordset($7::json) AS x(id uuid, message_id uuid, kind text, position bigint, \
                url text, location text, file_name text, file_name_norm text, extension text, description text, \
                media_type text, size_bytes bigint, sender_role text) \
-           ) SELECT {session_columns} FROM s",
+           ), d AS ({search_append}) SELECT {session_columns} FROM s",
     only: Some(Dialect::Postgres),
 };
 
@@ -197,6 +198,7 @@ impl<C: Connection> Messages for Unit<C> {
         let attachment_rows: Vec<AttachmentRow<'_>> = messages.iter().flat_map(attachment_rows).collect();
         let message_json = json(&message_rows)?;
         let attachment_json = json(&attachment_rows)?;
+        let documents = search::documents(messages, now, C::DIALECT)?;
         let key: [Value<'_>; 5] = [
             owner_id.into(),
             session_id.into(),
@@ -215,6 +217,7 @@ impl<C: Connection> Messages for Unit<C> {
                     at,
                     (&message_json).into(),
                     (&attachment_json).into(),
+                    (&documents).into(),
                 ];
                 let row = self.fetch_optional(&APPEND, &values).await?;
                 row.map(|row| session::read(&row, owner_id)).transpose()
@@ -234,6 +237,7 @@ impl<C: Connection> Messages for Unit<C> {
                     self.fetch(&INSERT_ATTACHMENTS, &[owner, at, (&attachment_json).into()])
                         .await?;
                 }
+                search::index_appended(self, owner_id, now, &documents).await?;
                 let row = self.fetch_optional(&session::FIND, &[owner, session]).await?;
                 row.map(|row| session::read(&row, owner_id)).transpose()
             }

@@ -4,7 +4,7 @@ use larder_domain::{FreeJson, Instant, MessageId, OwnerId, SessionId};
 use larder_ports::outbound::StorageError;
 use larder_ports::outbound::chat::{Keeping, MessageEdits};
 
-use super::{message, session};
+use super::{message, search, session};
 use crate::catalogue::{Effect, Fragment, Statement};
 use crate::row::Reader;
 use crate::{Connection, Dialect, Unit, Value};
@@ -198,6 +198,9 @@ impl<C: Connection> MessageEdits for Unit<C> {
         if edit.changes_attachments {
             self.fetch(&DELETE_ATTACHMENTS, &[owner, id]).await?;
             message::insert_attachments(self, message).await?;
+        }
+        if edit.kind != EditKind::Metadata {
+            search::index_message(self, message).await?;
         }
         Ok(())
     }

@@ -2,16 +2,18 @@
 
 mod erasure;
 mod favourite;
+mod file;
 mod message;
 mod message_edit;
 mod prompt;
 mod revision;
+mod search;
 mod session;
 mod summary;
 mod tag;
 
 use larder_ports::outbound::{IdempotencyKeys, OwnedRows};
-use larder_ports::outbound::chat::{Favourites, MessageEdits, Revisions};
+use larder_ports::outbound::chat::{Favourites, Files, MessageEdits, Revisions, Search};
 use larder_ports::outbound::chat::{ChatUnit, Messages, Prompts, Sessions, Summaries, Tags};
 
 use crate::catalogue::Fragment;
@@ -50,6 +52,14 @@ impl<C: Connection> ChatUnit for Unit<C> {
         self
     }
 
+    fn files(&mut self) -> &mut dyn Files {
+        self
+    }
+
+    fn search(&mut self) -> &mut dyn Search {
+        self
+    }
+
     fn owned_rows(&mut self) -> &mut dyn OwnedRows {
         self
     }
@@ -61,12 +71,47 @@ impl<C: Connection> ChatUnit for Unit<C> {
 
 /// Every statement of the context, by aggregate.
 pub(crate) fn statements() -> &'static [&'static [&'static Statement]] {
-    &[erasure::STATEMENTS, session::STATEMENTS, tag::STATEMENTS, prompt::STATEMENTS, summary::STATEMENTS, message::STATEMENTS, message_edit::STATEMENTS, revision::STATEMENTS, favourite::STATEMENTS]
+    &[erasure::STATEMENTS, session::STATEMENTS, tag::STATEMENTS, prompt::STATEMENTS, summary::STATEMENTS, message::STATEMENTS, message_edit::STATEMENTS, revision::STATEMENTS, favourite::STATEMENTS, file::STATEMENTS, search::STATEMENTS]
 }
 
 /// What the dialects spell differently, and column lists.
 pub(crate) fn fragments() -> &'static [Fragment] {
     &[
+        Fragment {
+            mark: "{file_columns}",
+            postgres: file::COLUMNS,
+            sqlite: file::COLUMNS,
+        },
+        Fragment {
+            mark: "{file_filter}",
+            postgres: file::FILTER,
+            sqlite: file::FILTER,
+        },
+        Fragment {
+            mark: "{search_append}",
+            postgres: search::APPEND,
+            sqlite: "",
+        },
+        Fragment {
+            mark: "{live_hit}",
+            postgres: search::LIVE_HIT,
+            sqlite: "",
+        },
+        Fragment {
+            mark: "{sqlite_hits}",
+            postgres: "",
+            sqlite: search::SQLITE_HITS,
+        },
+        Fragment {
+            mark: "{message_hit_filter}",
+            postgres: search::MESSAGE_FILTER,
+            sqlite: search::MESSAGE_FILTER,
+        },
+        search::SESSION_FILTER,
+        search::INSERTED_BEGIN,
+        search::INSERTED_END,
+        search::UPDATED_BEGIN,
+        search::UPDATED_END,
         session::TAGGED,
         tag::SMALLEST,
         summary::ARRAYS,

@@ -6,9 +6,10 @@ use larder_ports::outbound::{BoxError, Deleted, Place, StorageError};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::search;
 use crate::catalogue::{Effect, Fragment, Statement};
 use crate::row::{Reader, Row};
-use crate::{Connection, Unit, Value};
+use crate::{Connection, Dialect, Unit, Value};
 
 const TABLE: &str = "chat_sessions";
 
@@ -58,10 +59,11 @@ pub(crate) const COUNTS: &str = "message_count = s.message_count + $3, last_posi
 static INSERT: Statement = Statement {
     name: "chat_sessions.insert",
     effect: Effect::Writes,
-    text: "INSERT INTO {s}chat_sessions (owner_id, id, name, character_name, model_name, auto_trigger_tts, \
+    text: "{with_inserted}INSERT INTO {s}chat_sessions (owner_id, id, name, character_name, model_name, auto_trigger_tts, \
            agent_session_id, task_status, task_priority, task_description, group_id, message_count, last_position, \
            content_revision, summarised_revision, last_update, auto_key, created_at, updated_at, deleted_at, version) \
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) \
+           {and_document}",
     only: None,
 };
 static INSERT_TAGS: Statement = Statement {
@@ -205,10 +207,11 @@ static TRASH_BY_TAGS: Statement = Statement {
 static UPDATE: Statement = Statement {
     name: "chat_sessions.update",
     effect: Effect::Writes,
-    text: "UPDATE {s}chat_sessions SET name = $4, character_name = $5, model_name = $6, auto_trigger_tts = $7, \
+    text: "{with_updated}UPDATE {s}chat_sessions SET name = $4, character_name = $5, model_name = $6, auto_trigger_tts = $7, \
            agent_session_id = $8, task_status = $9, task_priority = $10, task_description = $11, last_update = $12, \
            auto_key = $13, updated_at = $14, version = $15 \
-           WHERE owner_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL RETURNING id, {kept_tags}",
+           WHERE owner_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL RETURNING id, {kept_tags} \
+           {and_changed_document}",
     only: None,
 };
 static DELETE: Statement = Statement {
@@ -293,7 +296,17 @@ impl<C: Connection> Sessions for Unit<C> {
             session.deleted_at.into(),
             session.version.into(),
         ];
-        self.fetch(&INSERT, &values).await?;
+        match C::DIALECT {
+            Dialect::Postgres => {
+                let document = search::session_lexemes(session);
+                let values = [values.as_slice(), &[(&document).into()]].concat();
+                self.fetch(&INSERT, &values).await?;
+            }
+            Dialect::Sqlite => {
+                self.fetch(&INSERT, &values).await?;
+                search::index_session(self, session).await?;
+            }
+        }
         insert_tags(self, session).await
     }
 
@@ -363,10 +376,20 @@ impl<C: Connection> Sessions for Unit<C> {
             session.updated_at.into(),
             session.version.into(),
         ];
-        let updated = self.fetch_optional(&UPDATE, &values).await?;
+        let updated = match C::DIALECT {
+            Dialect::Postgres => {
+                let document = search::session_lexemes(session);
+                let values = [values.as_slice(), &[(&document).into()]].concat();
+                self.fetch_optional(&UPDATE, &values).await?
+            }
+            Dialect::Sqlite => self.fetch_optional(&UPDATE, &values).await?,
+        };
         let Some(tags) = updated.map(|row| read_kept_tags(&row)).transpose()? else {
             return Ok(false);
         };
+        if C::DIALECT == Dialect::Sqlite {
+            search::index_session(self, session).await?;
+        }
         if tags != session.tags {
             self.execute(&DELETE_TAGS, &[session.owner_id.into(), session.id.into()])
                 .await?;
@@ -498,7 +521,11 @@ fn read_kept_tags<R: Row>(row: &R) -> Result<Vec<Tag>, StorageError> {
 
 /// Reads the columns of [`COLUMNS`].
 pub(super) fn read<R: Row>(row: &R, owner_id: OwnerId) -> Result<Session, StorageError> {
-    let mut row = Reader::new(row, TABLE);
+    read_from(&mut Reader::new(row, TABLE), owner_id)
+}
+
+/// The same for a row that has columns of another table before.
+pub(super) fn read_from<R: Row>(row: &mut Reader<'_, R>, owner_id: OwnerId) -> Result<Session, StorageError> {
     Ok(Session {
         owner_id,
         id: SessionId(row.id()?),
@@ -507,8 +534,8 @@ pub(super) fn read<R: Row>(row: &R, owner_id: OwnerId) -> Result<Session, Storag
         model_name: row.text("model_name")?,
         auto_trigger_tts: row.required_bool("auto_trigger_tts")?,
         agent_session_id: row.text("agent_session_id")?,
-        tags: read_tags(&mut row)?,
-        task: read_task(&mut row)?,
+        tags: read_tags(row)?,
+        task: read_task(row)?,
         group_id: row.uuid("group_id")?.map(GroupId),
         message_count: row.required_int("message_count")?,
         last_position: row.required_int("last_position")?,

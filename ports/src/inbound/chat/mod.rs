@@ -1,14 +1,17 @@
 //! Conversations.
 
 mod favourite;
+mod file;
 mod message;
 mod message_edit;
 mod prompt;
+mod search;
 mod session;
 mod summary;
 mod tag;
 
 pub use favourite::{Export, Favourite, FavouriteUseCases};
+pub use file::{AuditError, AuditFiles, FileUseCases};
 pub use message::{
     AppendError, ListMessages, ListMessagesError, MessageUseCases, MessageView, Turn, TurnTaken, TurnTarget,
 };
@@ -17,6 +20,7 @@ pub use message_edit::{
     PutCondition, PutMessage,
 };
 pub use prompt::{ChangePrompt, ChangePromptError, CreatePromptError, PromptUseCases, RestorePromptError};
+pub use search::{MessageHit, SearchError, SearchRequest, SearchUseCases};
 pub use session::{ChangeSession, ChangeSessionError, CreateSessionError, ResolveSession, ResolveSessionError, ResolvedSession, SessionUseCases};
 pub use summary::{ChangeSummaryError, PutSummary, SummaryEntry, SummaryStored, SummaryUseCases, SummaryView};
 pub use tag::{RenameTag, RenameTagError, TagUseCases};

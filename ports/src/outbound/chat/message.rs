@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use larder_domain::chat::{Message, MessageStatus, SenderRole, Session};
 use larder_domain::{Instant, MessageId, OwnerId, SessionId};
 
-use crate::outbound::StorageError;
+use crate::outbound::{Deleted, StorageError};
 
 /// Which way a list of messages runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
@@ -17,6 +17,8 @@ pub enum Order {
 /// Which messages a list holds; conditions combine with AND.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MessageFilter {
+    /// Live messages, trashed ones, or both; both are shown of a session in the trash too (`CH-47`).
+    pub deleted: Deleted,
     /// By this role only.
     pub role: Option<SenderRole>,
     /// With this status as a reader at this instant sees it (`CH-81`).
@@ -47,8 +49,8 @@ pub trait Messages: Send {
     /// A live message: neither it nor its session is in the trash (`CH-46`).
     async fn find(&mut self, owner_id: OwnerId, id: MessageId) -> Result<Option<Message>, StorageError>;
 
-    /// At most `limit` live messages of a live session whose position lies behind `after` in the given order; `None` when there is
-    /// no such live session.
+    /// At most `limit` messages of a live session whose position lies behind `after` in the given order; `None` when there is no
+    /// such session. Where the filter asks for live and trashed messages, the session may be in the trash itself.
     async fn list(
         &mut self,
         owner_id: OwnerId,

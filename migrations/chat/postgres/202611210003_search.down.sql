@@ -1,0 +1,2 @@
+DROP TABLE chat_session_search;
+DROP TABLE chat_message_search;
