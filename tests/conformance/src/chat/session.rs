@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use larder_domain::chat::{Session, SessionDraft, SessionPatch, Tag, Task, TaskPriority, TaskStatus};
-use larder_domain::{Code, Instant, Invalid, OwnerId, Patch, SessionId};
+use larder_domain::chat::{Session, SessionDraft, SessionPatch, SummaryDraft, Tag, Task, TaskPriority, TaskStatus};
+use larder_domain::{Code, GroupId, Instant, Invalid, OwnerId, Patch, SessionId};
 use larder_ports::inbound::PageRequest;
-use larder_ports::inbound::chat::{
-    ChangeSession, ChangeSessionError, CreateSessionError, ListError, ListMessages, ListMessagesError, NotFoundError,
-};
-use larder_ports::outbound::chat::{Order, SessionFilter};
+use larder_ports::inbound::chat::{AppendError, ChangeSession, ChangeSessionError, ChangeSummaryError, CreateSessionError, ListError, ListMessages, ListMessagesError, NotFoundError, PutSummary, ResolveSession, ResolveSessionError, Turn, TurnTarget};
+use larder_ports::outbound::chat::{Order, SessionFilter, TagMatch, TaskFilter};
 use larder_ports::outbound::{Deleted, Place, Rule, StorageError};
 
 use crate::Fixture;
-use crate::make::{id_of_bytes, says};
+use crate::make::{id_of_bytes, says, says_as};
 use crate::schedule::{Ending, at_once, overlap, overlap_then};
 
 const LIVE: SessionFilter = SessionFilter::all(Deleted::Without);
@@ -1086,4 +1084,527 @@ pub async fn t_036_a_stranger_is_answered_as_if_there_was_nothing(fixture: Fixtu
         []
     );
     assert_eq!(fixture.sessions.get(a, of_a.id).await.unwrap(), of_a);
+}
+
+// Filters, resolving and the trash.
+
+/// A session as a filter sees it, made without the store.
+fn fits(session: &Session, filter: &SessionFilter) -> bool {
+    let norms: BTreeSet<&str> = session.tags.iter().map(Tag::norm).collect();
+    let has = |tag: &Tag| norms.contains(tag.norm());
+    let task = session.task.as_ref();
+    filter.from.is_none_or(|from| session.last_update >= from)
+        && filter.to.is_none_or(|to| session.last_update < to)
+        && (filter.tags.is_empty()
+            || match filter.tag_match {
+                TagMatch::Any => filter.tags.iter().any(has),
+                TagMatch::All => filter.tags.iter().all(has),
+            })
+        && filter.character.is_none_or_eq(&session.character_name)
+        && filter.task.is_none_or(|wanted| match wanted {
+            TaskFilter::Any => task.is_some(),
+            TaskFilter::None => task.is_none(),
+            TaskFilter::Status(status) => task.is_some_and(|task| task.status == status),
+        })
+        && filter
+            .task_priority
+            .is_none_or(|priority| task.is_some_and(|task| task.priority == priority))
+        && filter.group_id.is_none_or(|group| session.group_id == Some(group))
+        && filter.has_messages.is_none_or(|has| (session.message_count > 0) == has)
+        && match filter.deleted {
+            Deleted::Without => session.deleted_at.is_none(),
+            Deleted::With => true,
+            Deleted::Only => session.deleted_at.is_some(),
+        }
+}
+
+trait IsNoneOrEq {
+    fn is_none_or_eq(&self, value: &Self) -> bool;
+}
+
+impl IsNoneOrEq for Option<String> {
+    fn is_none_or_eq(&self, value: &Self) -> bool {
+        self.is_none() || self == value
+    }
+}
+
+pub async fn ch_20_every_combination_of_filters_gives_the_sessions_that_fit(fixture: Fixture) {
+    let owner = fixture.owner();
+    let other = fixture.owner();
+    let mut all = Vec::new();
+    for number in 0..48_usize {
+        let now = if number % 3 == 0 { fixture.advance(60) } else { fixture.now() };
+        let tags: &[&str] = [&[][..], &["a"], &["A", "b"], &["b", "c"]][number % 4];
+        let task = [None, Some(TaskStatus::Active), Some(TaskStatus::Waiting), Some(TaskStatus::Done)][number / 4 % 4];
+        let session = Session {
+            character_name: [None, Some("Ada".to_owned()), Some("ada".to_owned())][number % 3].clone(),
+            tags: tags.iter().map(|tag| Tag::from_stored((*tag).into())).collect(),
+            task: task.map(|status| Task {
+                status,
+                priority: [TaskPriority::High, TaskPriority::Low][number % 2],
+                description: None,
+            }),
+            last_update: now,
+            ..fixture.new_session(owner)
+        };
+        fixture.store(&session).await.unwrap();
+        let theirs = Session {
+            owner_id: other,
+            ..session.clone()
+        };
+        fixture.store(&theirs).await.unwrap();
+        if number % 5 == 0 {
+            fixture.messages.append(owner, session.id, says("hello"), false).await.unwrap();
+        }
+        if number % 7 == 0 {
+            assert!(fixture.trash(owner, session.id).await);
+        }
+        let mut view = fixture.chat_view().await;
+        all.push(view.sessions().find_any(owner, session.id).await.unwrap().unwrap());
+    }
+    all.sort_by_key(|session| std::cmp::Reverse((session.last_update, session.id)));
+    let middle = all[all.len() / 2].last_update;
+
+    let mut view = fixture.chat_view().await;
+    let tag_lists: [(&[&str], TagMatch); 4] = [
+        (&[], TagMatch::Any),
+        (&["a"], TagMatch::Any),
+        (&["A", "c"], TagMatch::Any),
+        (&["a", "B"], TagMatch::All),
+    ];
+    let tasks = [
+        None,
+        Some(TaskFilter::Any),
+        Some(TaskFilter::None),
+        Some(TaskFilter::Status(TaskStatus::Waiting)),
+    ];
+    let mut met = 0;
+    for deleted in [Deleted::Without, Deleted::With, Deleted::Only] {
+        for (tags, tag_match) in tag_lists {
+            for character in [None, Some("Ada")] {
+                for task in tasks {
+                    // The rest is checked on top of any index, so it need not meet everything.
+                    for (rest, has_messages) in [None, Some(true), Some(false)].into_iter().enumerate() {
+                        let filter = SessionFilter {
+                            from: (rest == 1).then_some(middle),
+                            to: (rest == 2).then_some(middle),
+                            tags: tags.iter().map(|tag| Tag::from_stored((*tag).into())).collect(),
+                            tag_match,
+                            character: character.map(str::to_owned),
+                            task,
+                            task_priority: (rest == 2).then_some(TaskPriority::High),
+                            group_id: None,
+                            has_messages,
+                            deleted,
+                        };
+                        let expected: Vec<Session> =
+                            all.iter().filter(|session| fits(session, &filter)).cloned().collect();
+                        let listed = view.sessions().list(owner, &filter, None, 200).await.unwrap();
+                        assert_eq!(ids(&listed), ids(&expected), "{filter:?}");
+                        assert_eq!(listed, expected, "{filter:?}");
+                        met += expected.len();
+                        // A page goes on where the one before ended.
+                        if let Some(first) = expected.first() {
+                            let after = Place {
+                                at: first.last_update,
+                                id: first.id.0,
+                            };
+                            let next = view.sessions().list(owner, &filter, Some(after), 2).await.unwrap();
+                            let rest: Vec<Session> = expected.iter().skip(1).take(2).cloned().collect();
+                            assert_eq!(next, rest, "{filter:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(met > 500, "the filters hardly met anything: {met}");
+    let grouped = SessionFilter {
+        group_id: Some(GroupId(fixture.id())),
+        ..SessionFilter::all(Deleted::With)
+    };
+    assert_eq!(view.sessions().list(owner, &grouped, None, 200).await.unwrap(), []);
+}
+
+pub async fn t_051_a_cursor_of_another_filter_is_refused(fixture: Fixture) {
+    let owner = fixture.owner();
+    for _ in 0..3 {
+        fixture.sessions.create(owner, named("x")).await.unwrap();
+    }
+    let bounded = |to: Instant| SessionFilter {
+        to: Some(to),
+        ..SessionFilter::default()
+    };
+    let later = fixture.advance(60);
+    let list = async |filter: SessionFilter, cursor| fixture.sessions.list(owner, filter, page(1, cursor)).await;
+    let cursor = list(bounded(later), None).await.unwrap().next_cursor;
+    assert!(cursor.is_some());
+    list(bounded(later), cursor.clone()).await.unwrap();
+    let others = [
+        SessionFilter::default(),
+        bounded(fixture.advance(1)),
+        SessionFilter {
+            has_messages: Some(false),
+            ..bounded(later)
+        },
+        SessionFilter {
+            character: Some("Ada".into()),
+            ..bounded(later)
+        },
+    ];
+    for filter in others {
+        let refused = list(filter, cursor.clone()).await;
+        assert!(matches!(refused, Err(ListError::BadCursor(_))), "{refused:?}");
+    }
+}
+
+pub async fn t_050_each_old_session_of_one_instant_is_met_once(fixture: Fixture) {
+    let owner = fixture.owner();
+    let mut old = BTreeSet::new();
+    for _ in 0..120 {
+        old.insert(fixture.sessions.create(owner, SessionDraft::default()).await.unwrap().id);
+    }
+    let doomed = *old.iter().nth(60).unwrap();
+    let mut met = Vec::new();
+    let mut cursor = None;
+    loop {
+        let answer = fixture.sessions.list(owner, LIVE, page(50, cursor)).await.unwrap();
+        met.extend(ids(&answer.data));
+        fixture.sessions.create(owner, named("new")).await.unwrap();
+        if answer.next_cursor.is_none() {
+            break;
+        }
+        let _ = fixture.sessions.delete(owner, doomed, None).await;
+        cursor = answer.next_cursor;
+    }
+    for id in old.iter().filter(|id| **id != doomed) {
+        assert_eq!(met.iter().filter(|other| *other == id).count(), 1, "{id}");
+    }
+}
+
+pub async fn t_034_a_turn_keeps_the_tags_that_it_does_not_send(fixture: Fixture) {
+    let owner = fixture.owner();
+    let draft = SessionDraft {
+        tags: Some(vec!["kept".into()]),
+        auto_trigger_tts: Some(true),
+        ..SessionDraft::default()
+    };
+    let session = fixture.sessions.create(owner, draft).await.unwrap();
+    let turn = |patch: SessionPatch| Turn {
+        target: TurnTarget::Existing(session.id, patch),
+        messages: vec![says("hello")],
+        touch: true,
+    };
+    fixture
+        .messages
+        .take_turn(owner, turn(SessionPatch::default()))
+        .await
+        .unwrap();
+    let kept = fixture.sessions.get(owner, session.id).await.unwrap();
+    assert_eq!((kept.tags, kept.auto_trigger_tts), (session.tags.clone(), true));
+    let cleared = SessionPatch {
+        tags: Patch::Clear,
+        ..SessionPatch::default()
+    };
+    fixture.messages.take_turn(owner, turn(cleared)).await.unwrap();
+    let bare = fixture.sessions.get(owner, session.id).await.unwrap();
+    assert_eq!((bare.tags, bare.auto_trigger_tts), (vec![], true));
+}
+
+pub async fn t_054_task_filters_any_and_none(fixture: Fixture) {
+    let owner = fixture.owner();
+    let plain = fixture.sessions.create(owner, named("plain")).await.unwrap();
+    let urgent = SessionPatch {
+        task_priority: Patch::Set(TaskPriority::High),
+        ..SessionPatch::default()
+    };
+    let refused = fixture.sessions.change(owner, change(plain.id, urgent)).await;
+    assert!(matches!(refused, Err(ChangeSessionError::Invalid(_))), "{refused:?}");
+    let of = async |task: TaskFilter, task_priority: Option<TaskPriority>| {
+        let filter = SessionFilter {
+            task: Some(task),
+            task_priority,
+            ..SessionFilter::default()
+        };
+        ids(&fixture.sessions.list(owner, filter, PageRequest::first()).await.unwrap().data)
+    };
+    assert_eq!(of(TaskFilter::Any, None).await, []);
+    assert_eq!(of(TaskFilter::None, None).await, [plain.id]);
+    let active = SessionPatch {
+        task_status: Patch::Set(TaskStatus::Active),
+        ..SessionPatch::default()
+    };
+    fixture.sessions.change(owner, change(plain.id, active)).await.unwrap();
+    assert_eq!(of(TaskFilter::Any, Some(TaskPriority::Medium)).await, [plain.id]);
+    assert_eq!(of(TaskFilter::Any, Some(TaskPriority::High)).await, []);
+    assert_eq!(of(TaskFilter::Status(TaskStatus::Active), None).await, [plain.id]);
+    assert_eq!(of(TaskFilter::None, None).await, []);
+    let cleared = SessionPatch {
+        task_status: Patch::Clear,
+        ..SessionPatch::default()
+    };
+    fixture.sessions.change(owner, change(plain.id, cleared)).await.unwrap();
+    assert_eq!(of(TaskFilter::Any, None).await, []);
+    assert_eq!(of(TaskFilter::None, None).await, [plain.id]);
+}
+
+pub async fn t_056_a_later_last_update_leads_the_list_and_nulls_clear(fixture: Fixture) {
+    let owner = fixture.owner();
+    let draft = SessionDraft {
+        tags: Some(vec!["x".into()]),
+        ..named("older")
+    };
+    let older = fixture.sessions.create(owner, draft).await.unwrap();
+    fixture.advance(60);
+    let newer = fixture.sessions.create(owner, named("newer")).await.unwrap();
+    let patch = SessionPatch {
+        name: Patch::Clear,
+        tags: Patch::Clear,
+        last_update: Patch::Set(fixture.advance(60)),
+        ..SessionPatch::default()
+    };
+    fixture.sessions.change(owner, change(older.id, patch)).await.unwrap();
+    let listed = fixture.sessions.list(owner, LIVE, PageRequest::first()).await.unwrap().data;
+    assert_eq!(ids(&listed), [older.id, newer.id]);
+    assert_eq!((&listed[0].name, &listed[0].tags), (&None, &vec![]));
+    fixture.advance(60);
+    fixture.sessions.change(owner, rename(newer.id, "renamed")).await.unwrap();
+    let listed = fixture.sessions.list(owner, LIVE, PageRequest::first()).await.unwrap().data;
+    assert_eq!(ids(&listed), [older.id, newer.id]);
+}
+
+fn with_ada() -> ResolveSession {
+    ResolveSession {
+        character_name: "Ada".into(),
+        name: Some("With Ada".into()),
+    }
+}
+
+pub async fn ch_22_of_two_units_with_one_auto_key_one_is_refused(fixture: Fixture) {
+    let owner = fixture.owner();
+    let [one, other] = [0, 1].map(|_| Session {
+        character_name: Some("Ada".into()),
+        auto_key: Some("Ada".into()),
+        ..fixture.new_session(owner)
+    });
+    let theirs = Session {
+        owner_id: fixture.owner(),
+        ..one.clone()
+    };
+    let answers = overlap(
+        &*fixture.chat,
+        async |unit| unit.sessions().insert(&one).await,
+        async |unit| unit.sessions().insert(&other).await,
+    )
+    .await;
+    assert!(
+        matches!(answers, [Ok(()), Err(StorageError::Broken(Rule::AutoKeyTaken))]),
+        "{answers:?}"
+    );
+    fixture.store(&theirs).await.unwrap();
+    // One in the trash has given its key back.
+    assert!(fixture.trash(owner, one.id).await);
+    fixture.store(&other).await.unwrap();
+}
+
+pub async fn ch_22_the_newest_live_session_of_exactly_the_character_is_taken(fixture: Fixture) {
+    let owner = fixture.owner();
+    let of = async |owner_id, character: &str| {
+        fixture.advance(60);
+        let draft = SessionDraft {
+            character_name: Some(character.into()),
+            ..SessionDraft::default()
+        };
+        fixture.sessions.create(owner_id, draft).await.unwrap()
+    };
+    let older = of(owner, "Ada").await;
+    let newer = of(owner, "Ada").await;
+    of(owner, "ada").await;
+    of(fixture.owner(), "Ada").await;
+    let resolved = fixture.sessions.resolve(owner, with_ada()).await.unwrap();
+    assert_eq!((resolved.session, resolved.is_new), (newer.clone(), false));
+    fixture.sessions.delete(owner, newer.id, None).await.unwrap();
+    let resolved = fixture.sessions.resolve(owner, with_ada()).await.unwrap();
+    assert_eq!(resolved.session, older);
+    let too_long = ResolveSession {
+        character_name: "x".repeat(101),
+        name: None,
+    };
+    let refused = fixture.sessions.resolve(owner, too_long).await;
+    let Err(ResolveSessionError::Invalid(refused)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(first(&refused), ("/character_name", Code::TooLong));
+}
+
+pub async fn ch_22_a_session_that_got_another_character_is_no_longer_in_the_way(fixture: Fixture) {
+    let owner = fixture.owner();
+    let made = fixture.sessions.resolve(owner, with_ada()).await.unwrap().session;
+    let other = SessionPatch {
+        character_name: Patch::Set("Grace".into()),
+        ..SessionPatch::default()
+    };
+    let changed = fixture.sessions.change(owner, change(made.id, other)).await.unwrap();
+    assert_eq!(changed.auto_key, None);
+    let again = fixture.sessions.resolve(owner, with_ada()).await.unwrap();
+    assert!(again.is_new && again.session.id != made.id);
+}
+
+pub async fn t_055_resolves_at_once_make_one_session(fixture: Fixture) {
+    let owner = fixture.owner();
+    let answers = at_once(50, async |_| fixture.sessions.resolve(owner, with_ada()).await.unwrap()).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_new).count(), 1);
+    let resolved: BTreeSet<SessionId> = answers.iter().map(|answer| answer.session.id).collect();
+    assert_eq!(resolved.len(), 1);
+    let first = &answers[0].session;
+    assert_eq!((first.name.as_deref(), first.message_count), (Some("With Ada"), 0));
+
+    fixture.sessions.delete(owner, first.id, None).await.unwrap();
+    let second = fixture.sessions.resolve(owner, with_ada()).await.unwrap();
+    assert!(second.is_new && second.session.id != first.id);
+    let restored = fixture.sessions.restore(owner, first.id).await.unwrap();
+    assert_eq!((restored.id, restored.auto_key), (first.id, None));
+}
+
+pub async fn ch_45_a_session_comes_back_from_the_trash(fixture: Fixture) {
+    let owner = fixture.owner();
+    let made = fixture.sessions.create(owner, named("kept")).await.unwrap();
+    assert_eq!(fixture.sessions.restore(owner, made.id).await.unwrap(), made);
+    fixture.sessions.delete(owner, made.id, None).await.unwrap();
+    let later = fixture.advance(60);
+    let restored = fixture.sessions.restore(owner, made.id).await.unwrap();
+    let expected = Session {
+        updated_at: later,
+        version: 3,
+        ..made
+    };
+    assert_eq!(restored, expected);
+    assert_eq!(fixture.sessions.get(owner, expected.id).await.unwrap(), expected);
+    let none = fixture.sessions.restore(owner, fixture.session_id()).await;
+    assert!(matches!(none, Err(NotFoundError::NotFound)), "{none:?}");
+    let theirs = fixture.sessions.restore(fixture.owner(), expected.id).await;
+    assert!(matches!(theirs, Err(NotFoundError::NotFound)), "{theirs:?}");
+}
+
+pub async fn ch_45_a_purge_takes_live_and_trashed_sessions(fixture: Fixture) {
+    let owner = fixture.owner();
+    for trashed in [false, true] {
+        let made = fixture.sessions.create(owner, named("doomed")).await.unwrap();
+        let mut version = 1;
+        if trashed {
+            fixture.sessions.delete(owner, made.id, None).await.unwrap();
+            version = 2;
+        }
+        let theirs = fixture.sessions.purge(fixture.owner(), made.id, None).await;
+        assert!(matches!(theirs, Err(ChangeSessionError::NotFound)), "{theirs:?}");
+        let stale = fixture.sessions.purge(owner, made.id, Some(version + 1)).await;
+        assert!(matches!(stale, Err(ChangeSessionError::Stale)), "{stale:?}");
+        fixture.sessions.purge(owner, made.id, Some(version)).await.unwrap();
+        let again = fixture.sessions.purge(owner, made.id, None).await;
+        assert!(matches!(again, Err(ChangeSessionError::NotFound)), "{again:?}");
+        // Nothing of it is left, its id included.
+        let draft = SessionDraft {
+            id: Some(made.id),
+            ..named("another")
+        };
+        fixture.sessions.create(owner, draft).await.unwrap();
+    }
+}
+
+pub async fn ch_48_a_purge_removes_everything_below_the_session(fixture: Fixture) {
+    let owner = fixture.owner();
+    let draft = SessionDraft {
+        tags: Some(vec!["doomed".into()]),
+        ..named("doomed")
+    };
+    let session = fixture.sessions.create(owner, draft).await.unwrap();
+    let message = fixture
+        .messages
+        .append(owner, session.id, says("hello"), true)
+        .await
+        .unwrap()
+        .message;
+    let summary = PutSummary {
+        session_id: session.id,
+        draft: SummaryDraft {
+            text: "They said hello.".into(),
+            model_name: "some-model".into(),
+            config_version: 1,
+            ..SummaryDraft::default()
+        },
+        if_match: None,
+    };
+    fixture.summaries.put(owner, summary.clone()).await.unwrap();
+    fixture.sessions.purge(owner, session.id, None).await.unwrap();
+
+    let gone = fixture.messages.get(owner, message.id).await;
+    assert!(matches!(gone, Err(NotFoundError::NotFound)), "{gone:?}");
+    let gone = fixture.sessions.restore(owner, session.id).await;
+    assert!(matches!(gone, Err(NotFoundError::NotFound)), "{gone:?}");
+    let gone = fixture.summaries.get(owner, session.id).await;
+    assert!(matches!(gone, Err(NotFoundError::NotFound)), "{gone:?}");
+    let gone = fixture.summaries.put(owner, summary).await;
+    assert!(matches!(gone, Err(ChangeSummaryError::NotFound)), "{gone:?}");
+    assert_eq!(fixture.tags.list(owner, PageRequest::first()).await.unwrap().data, []);
+    assert_eq!(
+        fixture.sessions.list(owner, ANY, PageRequest::first()).await.unwrap().data,
+        []
+    );
+    // The ids are free: no row of a table below has kept one.
+    let draft = SessionDraft {
+        id: Some(session.id),
+        tags: Some(vec!["doomed".into()]),
+        ..SessionDraft::default()
+    };
+    fixture.sessions.create(owner, draft).await.unwrap();
+    fixture
+        .messages
+        .append(owner, session.id, says_as(message.id, "again"), true)
+        .await
+        .unwrap();
+    let gone = fixture.summaries.get(owner, session.id).await;
+    assert!(matches!(gone, Err(NotFoundError::NotFound)), "{gone:?}");
+}
+
+pub async fn ch_48_an_append_that_meets_a_purge_finds_nothing(fixture: Fixture) {
+    let owner = fixture.owner();
+    let session = fixture.new_session(owner);
+    fixture.store(&session).await.unwrap();
+    let turn = fixture.new_messages(owner, session.id, &["late"]);
+    let now = fixture.now();
+    let answers = overlap(
+        &*fixture.chat,
+        async |unit| unit.sessions().purge(owner, session.id, None).await.map(|_| None),
+        async |unit| unit.messages().append(owner, session.id, &turn, true, now).await,
+    )
+    .await;
+    assert!(matches!(answers, [Ok(None), Ok(None)]), "{answers:?}");
+}
+
+pub async fn t_070_a_restored_session_has_the_messages_that_it_had(fixture: Fixture) {
+    let owner = fixture.owner();
+    let session = fixture.sessions.create(owner, named("three")).await.unwrap();
+    let mut said = Vec::new();
+    for text in ["one", "two", "three"] {
+        let message = fixture.messages.append(owner, session.id, says(text), true).await.unwrap();
+        said.push(message.message);
+    }
+    let before = fixture.sessions.get(owner, session.id).await.unwrap();
+    fixture.sessions.delete(owner, session.id, None).await.unwrap();
+    let again = fixture.sessions.delete(owner, session.id, None).await;
+    assert!(matches!(again, Err(ChangeSessionError::NotFound)), "{again:?}");
+    for message in &said {
+        let gone = fixture.messages.get(owner, message.id).await;
+        assert!(matches!(gone, Err(NotFoundError::NotFound)), "{gone:?}");
+    }
+    let late = fixture.messages.append(owner, session.id, says("late"), true).await;
+    assert!(matches!(late, Err(AppendError::NotFound)), "{late:?}");
+    let restored = fixture.sessions.restore(owner, session.id).await.unwrap();
+    assert_eq!(
+        (restored.message_count, restored.content_revision, restored.last_update),
+        (3, before.content_revision, before.last_update)
+    );
+    for message in &said {
+        assert_eq!(fixture.messages.get(owner, message.id).await.unwrap().message, *message);
+    }
 }
