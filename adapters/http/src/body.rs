@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use larder_domain::Code as ViolationCode;
 use poem::error::ReadBodyError;
-use poem::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use poem::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Request, RequestBody, Response, ResponseParts};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
@@ -74,6 +74,42 @@ impl<'a, T: Payload> ApiExtractor<'a> for Body<T> {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         read(request, body).await.map_err(Into::into)
+    }
+}
+
+/// A body that need not be sent: without one, every field is as if it was absent.
+pub(crate) struct MaybeBody<T>(pub(crate) T);
+
+impl<'a, T: Payload + Default> ApiExtractor<'a> for MaybeBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        Body::<T>::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        let meta = Body::<T>::request_meta()?;
+        Some(MetaRequest {
+            required: false,
+            ..meta
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let headers = request.headers();
+        let is_empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0");
+        if is_empty && !headers.contains_key(CONTENT_TYPE) && !headers.contains_key(TRANSFER_ENCODING) {
+            return Ok(Self(T::default()));
+        }
+        let Body(body) = read(request, body).await?;
+        Ok(Self(body))
     }
 }
 
