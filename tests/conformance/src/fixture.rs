@@ -4,9 +4,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use larder_domain::chat::Session;
 use larder_domain::identity::{Invitation, InvitationSecret, InvitationToken, User};
-use larder_domain::{Instant, InvitationId, LoginId, MessageId, OwnerId, SessionId};
+use larder_domain::{Instant, InvitationId, LoginId, MessageId, OwnerId, PromptId, SessionId};
+use larder_ports::inbound::chat::{FavouriteUseCases, MessageEditUseCases};
 use larder_ports::inbound::chat::{MessageUseCases, SessionUseCases};
-use larder_ports::inbound::identity::{AccountUseCases, Authentication};
+use larder_ports::inbound::chat::{PromptUseCases, SummaryUseCases, TagUseCases};
+use larder_ports::inbound::identity::{
+    ApiTokenUseCases, ErasureUseCases, ErasureWork, InvitationUseCases, UserUseCases,
+};
+use larder_ports::inbound::identity::{AccountUseCases, Authentication, LoginUseCases};
 use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{Access, Clock, IdGenerator, StorageError, Store};
@@ -27,12 +32,34 @@ pub struct Stores {
 pub struct UseCases {
     /// Accounts.
     pub accounts: Arc<dyn AccountUseCases>,
+    /// Signed-in devices.
+    pub logins: Arc<dyn LoginUseCases>,
+    /// Tokens of programs.
+    pub api_tokens: Arc<dyn ApiTokenUseCases>,
+    /// Accounts, as administrators see them.
+    pub users: Arc<dyn UserUseCases>,
+    /// Permissions to sign up.
+    pub invitations: Arc<dyn InvitationUseCases>,
+    /// Removal of accounts.
+    pub erasures: Arc<dyn ErasureUseCases>,
+    /// The work behind that.
+    pub erasure_work: Arc<dyn ErasureWork>,
     /// Who is calling.
     pub authentication: Arc<dyn Authentication>,
     /// Conversations.
     pub sessions: Arc<dyn SessionUseCases>,
+    /// Labels on conversations.
+    pub tags: Arc<dyn TagUseCases>,
+    /// Saved templates.
+    pub prompts: Arc<dyn PromptUseCases>,
+    /// Digests of conversations.
+    pub summaries: Arc<dyn SummaryUseCases>,
     /// Messages.
     pub messages: Arc<dyn MessageUseCases>,
+    /// Changes of messages.
+    pub edits: Arc<dyn MessageEditUseCases>,
+    /// Marked messages.
+    pub favourites: Arc<dyn FavouriteUseCases>,
 }
 
 /// What a case may configure.
@@ -42,14 +69,24 @@ pub struct Settings {
     pub sign_up: SignUpMode,
     /// Logins of one user.
     pub max_logins: u32,
+    /// Active API tokens of one user.
+    pub max_api_tokens: u32,
     /// How long an access token counts.
     pub access_ttl: Duration,
     /// How long a login counts.
     pub login_ttl: Duration,
+    /// How long a refresh token counts unless it is used.
+    pub refresh_idle_ttl: Duration,
+    /// How long after its use a refresh token counts once more.
+    pub refresh_grace: Duration,
     /// How old the state behind a token may be; zero is not at all.
     pub principal_cache_ttl: Duration,
     /// The lease of a partial message that asks for none.
     pub partial_lease: Duration,
+    /// Most revisions that are kept of one message.
+    pub max_revisions: u32,
+    /// The configuration of summaries.
+    pub summary_config_version: i64,
 }
 
 /// Who may sign up (`ID-02`).
@@ -68,10 +105,15 @@ impl Default for Settings {
         Self {
             sign_up: SignUpMode::Open,
             max_logins: 50,
+            max_api_tokens: 50,
             access_ttl: Duration::from_secs(15 * 60),
             login_ttl: Duration::from_secs(90 * 24 * 3_600),
+            refresh_idle_ttl: Duration::from_secs(30 * 24 * 3_600),
+            refresh_grace: Duration::from_secs(10),
             principal_cache_ttl: Duration::ZERO,
             partial_lease: Duration::from_secs(120),
+            max_revisions: 100,
+            summary_config_version: 1,
         }
     }
 }
@@ -109,12 +151,34 @@ pub struct Fixture {
     pub chat: Arc<dyn Store<dyn ChatUnit>>,
     /// Accounts.
     pub accounts: Arc<dyn AccountUseCases>,
+    /// Signed-in devices.
+    pub logins: Arc<dyn LoginUseCases>,
+    /// Tokens of programs.
+    pub api_tokens: Arc<dyn ApiTokenUseCases>,
+    /// Accounts, as administrators see them.
+    pub users: Arc<dyn UserUseCases>,
+    /// Permissions to sign up.
+    pub invitations: Arc<dyn InvitationUseCases>,
+    /// Removal of accounts.
+    pub erasures: Arc<dyn ErasureUseCases>,
+    /// The work behind that.
+    pub erasure_work: Arc<dyn ErasureWork>,
     /// Who is calling.
     pub authentication: Arc<dyn Authentication>,
     /// Conversations.
     pub sessions: Arc<dyn SessionUseCases>,
+    /// Labels on conversations.
+    pub tags: Arc<dyn TagUseCases>,
+    /// Saved templates.
+    pub prompts: Arc<dyn PromptUseCases>,
+    /// Digests of conversations.
+    pub summaries: Arc<dyn SummaryUseCases>,
     /// Messages.
     pub messages: Arc<dyn MessageUseCases>,
+    /// Changes of messages.
+    pub edits: Arc<dyn MessageEditUseCases>,
+    /// Marked messages.
+    pub favourites: Arc<dyn FavouriteUseCases>,
     /// The time, as the use cases see it.
     pub clock: Arc<FixedClock>,
     ids: Arc<SequentialIds>,
@@ -132,9 +196,20 @@ impl Fixture {
             identity: stores.identity,
             chat: stores.chat,
             accounts: use_cases.accounts,
+            logins: use_cases.logins,
+            api_tokens: use_cases.api_tokens,
+            users: use_cases.users,
+            invitations: use_cases.invitations,
+            erasures: use_cases.erasures,
+            erasure_work: use_cases.erasure_work,
             authentication: use_cases.authentication,
             sessions: use_cases.sessions,
+            tags: use_cases.tags,
+            prompts: use_cases.prompts,
+            summaries: use_cases.summaries,
             messages: use_cases.messages,
+            edits: use_cases.edits,
+            favourites: use_cases.favourites,
             clock,
             ids,
             engine,
@@ -168,9 +243,20 @@ impl Fixture {
             identity: stores.identity,
             chat: stores.chat,
             accounts: use_cases.accounts,
+            logins: use_cases.logins,
+            api_tokens: use_cases.api_tokens,
+            users: use_cases.users,
+            invitations: use_cases.invitations,
+            erasures: use_cases.erasures,
+            erasure_work: use_cases.erasure_work,
             authentication: use_cases.authentication,
             sessions: use_cases.sessions,
+            tags: use_cases.tags,
+            prompts: use_cases.prompts,
+            summaries: use_cases.summaries,
             messages: use_cases.messages,
+            edits: use_cases.edits,
+            favourites: use_cases.favourites,
             settings,
             ..self.clone()
         }
@@ -200,6 +286,10 @@ impl Fixture {
 
     pub(crate) fn session_id(&self) -> SessionId {
         SessionId(self.id())
+    }
+
+    pub(crate) fn prompt_id(&self) -> PromptId {
+        PromptId(self.id())
     }
 
     pub(crate) fn message_id(&self) -> MessageId {

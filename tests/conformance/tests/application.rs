@@ -10,8 +10,10 @@ use larder_ports::testing::{FixedClock, SequentialIds};
 use larder_security::{
     BcryptConfig, BcryptHasher, HmacSeal, JwtAlgorithm, JwtConfig, JwtKey, JwtTokens, KeyMaterial, RandomSecrets,
 };
-use larder_services::chat::{ChatConfig, ChatMessages, ChatSessions};
-use larder_services::identity::{AccountPorts, Accounts, AccountsConfig, Authenticator, PrincipalCache};
+use larder_services::chat::{ChatErasure, ChatFavourites, ChatMessageEdits};
+use larder_services::clocks::UtcClocks;
+use larder_services::chat::{ChatConfig, ChatMessages, ChatPrompts, ChatSessions, ChatSummaries, ChatTags};
+use larder_services::identity::{AccountAdministration, AccountApiTokens, AccountErasures, AccountInvitations, AccountLogins, AccountPorts, Accounts, AccountsConfig, Authenticator, AuthenticatorPorts, PrincipalCache};
 
 pub(crate) struct Larder;
 
@@ -44,6 +46,8 @@ impl Application for Larder {
             hasher: Arc::new(hasher),
             issuer: tokens.clone(),
             secrets: Arc::new(RandomSecrets),
+            digests: seal.clone(),
+            seal: seal.clone(),
         };
         let config = AccountsConfig {
             sign_up: match settings.sign_up {
@@ -53,19 +57,61 @@ impl Application for Larder {
             },
             password_policy: PasswordPolicy { min_length: 10 },
             access_ttl: settings.access_ttl,
+            refresh_idle_ttl: settings.refresh_idle_ttl,
             refresh_max_ttl: settings.login_ttl,
+            refresh_grace: settings.refresh_grace,
             max_logins: settings.max_logins,
             principal_cache_ttl: settings.principal_cache_ttl,
         };
         let chat = ChatConfig {
             partial_lease: settings.partial_lease,
+            max_revisions: settings.max_revisions,
+            summary_config_version: settings.summary_config_version,
         };
+        let edits = Arc::new(ChatMessageEdits::new(
+            Arc::clone(&stores.chat),
+            clock.clone(),
+            ids.clone(),
+            seal.clone(),
+            chat,
+        ));
+        let erasures = Arc::new(AccountErasures::new(
+            ports.clone(),
+            Arc::clone(&cache),
+            vec![Arc::new(ChatErasure::new(Arc::clone(&stores.chat)))],
+            settings.principal_cache_ttl,
+        ));
         UseCases {
-            accounts: Arc::new(Accounts::new(ports, Arc::clone(&cache), config)),
-            authentication: Arc::new(Authenticator::new(
-                Arc::clone(&stores.identity),
+            api_tokens: Arc::new(AccountApiTokens::new(
+                ports.clone(),
+                Arc::clone(&cache),
+                settings.max_api_tokens,
+            )),
+            users: Arc::new(AccountAdministration::new(
+                ports.clone(),
+                Arc::clone(&cache),
+                config.password_policy,
+            )),
+            invitations: Arc::new(AccountInvitations::new(ports.clone())),
+            erasures: erasures.clone(),
+            erasure_work: erasures,
+            favourites: Arc::new(ChatFavourites::new(
+                edits.clone(),
+                Arc::clone(&stores.chat),
                 clock.clone(),
-                tokens,
+                Arc::new(UtcClocks),
+                seal.clone(),
+            )),
+            edits,
+            accounts: Arc::new(Accounts::new(ports.clone(), Arc::clone(&cache), config)),
+            logins: Arc::new(AccountLogins::new(ports, Arc::clone(&cache), config)),
+            authentication: Arc::new(Authenticator::new(
+                AuthenticatorPorts {
+                    store: Arc::clone(&stores.identity),
+                    clock: clock.clone(),
+                    verifier: tokens,
+                    secrets: Arc::new(RandomSecrets),
+                },
                 cache,
             )),
             sessions: Arc::new(ChatSessions::new(
@@ -73,6 +119,20 @@ impl Application for Larder {
                 clock.clone(),
                 ids.clone(),
                 seal.clone(),
+            )),
+            tags: Arc::new(ChatTags::new(Arc::clone(&stores.chat), clock.clone(), seal.clone())),
+            prompts: Arc::new(ChatPrompts::new(
+                Arc::clone(&stores.chat),
+                clock.clone(),
+                ids.clone(),
+                seal.clone(),
+            )),
+            summaries: Arc::new(ChatSummaries::new(
+                Arc::clone(&stores.chat),
+                clock.clone(),
+                ids.clone(),
+                seal.clone(),
+                chat,
             )),
             messages: Arc::new(ChatMessages::new(Arc::clone(&stores.chat), clock, ids, seal, chat)),
         }

@@ -77,7 +77,10 @@ impl FavouriteUseCases for ChatFavourites {
         let paging: Paging<'_, Place> = Paging::new(self.seal.as_ref(), "chat.favourites", owner_id, b"", &page)?;
         retrying(&self.retry, "list favourites", || async {
             let mut unit = self.store.begin(Access::Read).await?;
-            let rows = unit.favourites().newest(owner_id, paging.after(), paging.fetch()).await?;
+            let rows = unit
+                .favourites()
+                .newest(owner_id, paging.after(), paging.fetch())
+                .await?;
             undo(unit).await;
             let favourites = rows.into_iter().map(|(message, session)| Favourite {
                 message: view(message, now),
@@ -94,12 +97,7 @@ impl FavouriteUseCases for ChatFavourites {
         Ok(Export { exported_at, day })
     }
 
-    async fn export(
-        &self,
-        owner_id: OwnerId,
-        export: Export,
-        after: Option<Place>,
-    ) -> Result<Vec<Favourite>, Failure> {
+    async fn export(&self, owner_id: OwnerId, export: Export, after: Option<Place>) -> Result<Vec<Favourite>, Failure> {
         retrying(&self.retry, "export favourites", || async {
             let mut unit = self.store.begin(Access::Read).await?;
             let until = export.exported_at;

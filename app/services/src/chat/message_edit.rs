@@ -192,7 +192,9 @@ impl MessageEditUseCases for ChatMessageEdits {
         };
         let message = self
             .edit("attach to message", target, |message| {
-                message.attach(attach.attachments.clone(), ids.clone(), now).map_err(refused)
+                message
+                    .attach(attach.attachments.clone(), ids.clone(), now)
+                    .map_err(refused)
             })
             .await?;
         Ok(view(message, now))
@@ -235,7 +237,9 @@ impl MessageEditUseCases for ChatMessageEdits {
                 unit.message_edits().purge(&message, now).await?;
             } else {
                 let ids = [message.id];
-                unit.message_edits().trash(owner_id, message.session_id, &ids, now).await?;
+                unit.message_edits()
+                    .trash(owner_id, message.session_id, &ids, now)
+                    .await?;
             }
             unit.commit().await?;
             Ok(())
