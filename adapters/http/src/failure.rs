@@ -8,6 +8,7 @@ use larder_ports::inbound::chat::{
 use larder_ports::inbound::chat::{
     ChangePromptError, ChangeSummaryError, CreatePromptError, RenameTagError, ResolveSessionError, RestorePromptError,
 };
+use larder_ports::inbound::chat::{AuditError, SearchError};
 use larder_ports::inbound::identity::{ChangeUserError, CreateApiTokenError, CreateInvitationError, EraseAccountError};
 use larder_ports::inbound::identity::{
     AuthenticationError, ChangeAccountError, ChangePasswordError, LogInError, LogOutError, RefreshError, SignUpError,
@@ -57,7 +58,7 @@ impl From<AuthenticationError> for Problem {
     fn from(error: AuthenticationError) -> Self {
         match error {
             AuthenticationError::Expired => Self::new(Code::TokenExpired),
-            AuthenticationError::Invalid => Self::new(Code::TokenInvalid),
+            AuthenticationError::Invalid | AuthenticationError::LoginEnded => Self::new(Code::TokenInvalid),
             AuthenticationError::AccountUnknown => Self::new(Code::AccountUnknown),
             AuthenticationError::IdentityLinkRequired => Self::new(Code::IdentityLinkRequired),
             AuthenticationError::IssuerUnavailable => Self::new(Code::IssuerUnavailable).retry_after(5),
@@ -221,6 +222,26 @@ impl From<CreateSessionError> for Problem {
             CreateSessionError::IdTaken => Self::new(Code::IdTaken),
             CreateSessionError::KeyReused(reused) => reused.into(),
             CreateSessionError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Invalid(invalid) => invalid.into(),
+            AuditError::BadCursor(bad) => bad.into(),
+            AuditError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Invalid(invalid) => invalid.into(),
+            SearchError::BadCursor(bad) => bad.into(),
+            SearchError::Failure(failure) => failure.into(),
         }
     }
 }
@@ -427,6 +448,8 @@ mod tests {
             |failure| code(ChangePasswordError::Failure(failure)),
             |failure| code(CreateSessionError::Failure(failure)),
             |failure| code(ListError::Failure(failure)),
+            |failure| code(AuditError::Failure(failure)),
+            |failure| code(SearchError::Failure(failure)),
             |failure| code(NotFoundError::Failure(failure)),
             |failure| code(ChangeSessionError::Failure(failure)),
             |failure| code(ResolveSessionError::Failure(failure)),
@@ -450,6 +473,7 @@ mod tests {
         let invalid = || Invalid::one("/x", ViolationCode::TooLong, "is too long");
         assert_eq!(code(AuthenticationError::Expired), Code::TokenExpired);
         assert_eq!(code(AuthenticationError::Invalid), Code::TokenInvalid);
+        assert_eq!(code(AuthenticationError::LoginEnded), Code::TokenInvalid);
         assert_eq!(code(AuthenticationError::AccountUnknown), Code::AccountUnknown);
         assert_eq!(code(AuthenticationError::IdentityLinkRequired), Code::IdentityLinkRequired);
         assert_eq!(code(AuthenticationError::IssuerUnavailable), Code::IssuerUnavailable);
@@ -487,6 +511,10 @@ mod tests {
         assert_eq!(code(CreateSessionError::IdTaken), Code::IdTaken);
         assert_eq!(code(CreateSessionError::KeyReused(KeyReused)), Code::KeyReused);
         assert_eq!(code(ListError::BadCursor(BadCursor)), Code::BadCursor);
+        assert_eq!(code(AuditError::Invalid(invalid())), Code::Invalid);
+        assert_eq!(code(AuditError::BadCursor(BadCursor)), Code::BadCursor);
+        assert_eq!(code(SearchError::Invalid(invalid())), Code::Invalid);
+        assert_eq!(code(SearchError::BadCursor(BadCursor)), Code::BadCursor);
         assert_eq!(code(NotFoundError::NotFound), Code::NotFound);
         assert_eq!(code(ChangeSessionError::Invalid(invalid())), Code::Invalid);
         assert_eq!(code(ChangeSessionError::NotFound), Code::NotFound);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder_domain::chat::{Session, SessionDraft};
 use larder_domain::identity::{Login, LoginMethod, User};
 use larder_domain::{LoginId, OwnerId, SessionId};
-use larder_ports::outbound::{Clock, Seal, SecretSource};
+use larder_ports::outbound::{Clock, KeyedDigest, Seal, SecretSource};
 use larder_ports::testing::{ChatMocks, FixedClock, IdentityMocks};
 use uuid::Uuid;
 
@@ -30,6 +30,12 @@ impl Seal for PlainSeal {
             .map(|n| u8::from_str_radix(payload.get(2 * n..2 * n + 2)?, 16).ok())
             .collect::<Option<_>>()?;
         (self.seal(context, &payload) == sealed).then_some(payload)
+    }
+}
+
+impl KeyedDigest for PlainSeal {
+    fn keyed_digest(&self, purpose: &str, text: &[u8]) -> [u8; 32] {
+        PlainSecrets.digest(&[purpose.as_bytes(), b" ", text].concat())
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use larder_domain::OwnerId;
 use larder_domain::identity::{Principal, PrincipalKind, Role, Scope};
-use larder_ports::inbound::identity::Authentication;
+use larder_ports::inbound::identity::{Authentication, AuthenticationError};
 use poem::http::header::AUTHORIZATION;
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -172,14 +172,48 @@ impl<'a, D: Demand> ApiExtractor<'a> for Caller<D> {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        let token = bearer_token(request)?;
-        let authentication = request
-            .data::<Arc<dyn Authentication>>()
-            .ok_or_else(|| Problem::internal("authentication is not set"))?;
-        let principal = authentication.authenticate(token).await.map_err(Problem::from)?;
+        let principal = authenticated(request).await?.map_err(Problem::from)?;
         D::judge(&principal)?;
         Ok(Self(principal, PhantomData))
     }
+}
+
+/// Somebody who logs out. `None` when the login has ended already, so that logging out again is no error (`ID-35`).
+pub(crate) struct Leaver(pub(crate) Option<Principal>);
+
+impl<'a> ApiExtractor<'a> for Leaver {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        Caller::<Person>::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        Caller::<Person>::security_schemes()
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        match authenticated(request).await? {
+            Ok(principal) => {
+                Person::judge(&principal)?;
+                Ok(Self(Some(principal)))
+            }
+            Err(AuthenticationError::LoginEnded) => Ok(Self(None)),
+            Err(error) => Err(Problem::from(error).into()),
+        }
+    }
+}
+
+/// Who sends a request, as the inbound port judges it.
+async fn authenticated(request: &Request) -> Result<Result<Principal, AuthenticationError>, Problem> {
+    let token = bearer_token(request)?;
+    let authentication = request
+        .data::<Arc<dyn Authentication>>()
+        .ok_or_else(|| Problem::internal("authentication is not set"))?;
+    Ok(authentication.authenticate(token).await)
 }
 
 /// The token of `Authorization: Bearer <token>`, the only place where one is read (`ID-22`).

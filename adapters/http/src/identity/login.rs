@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Caller;
+use super::{Caller, Leaver};
 use super::account::TokensBody;
 use crate::Tag;
 use crate::answer::{Deleted, Listed, Secret, Shown};
@@ -104,10 +104,13 @@ impl LoginApi {
 
     /// Log out
     ///
-    /// Ends the login that the token belongs to, or every login of yours. API tokens go on.
+    /// Ends the login that the token belongs to, or every login of yours. API tokens go on. Once the login has ended, another
+    /// request with the same token changes nothing.
     #[oai(path = "/logout", method = "post", operation_id = "log_out")]
-    async fn log_out(&self, caller: Caller, MaybeBody(body): MaybeBody<LogOutBody>) -> Answer<Deleted> {
-        self.0.log_out(&caller.0, body.all.0.unwrap_or_default()).await?;
+    async fn log_out(&self, leaver: Leaver, MaybeBody(body): MaybeBody<LogOutBody>) -> Answer<Deleted> {
+        if let Leaver(Some(caller)) = leaver {
+            self.0.log_out(&caller, body.all.0.unwrap_or_default()).await?;
+        }
         Ok(Deleted)
     }
 

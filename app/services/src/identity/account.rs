@@ -324,8 +324,7 @@ impl AccountUseCases for Accounts {
             // login is there to be revoked, and parallel logins don't exceed their number.
             unit.users().note_login(user.id, now).await?;
             let found = unit.users().find(user.id).await?;
-            let Some(found) = found
-                .filter(|found| found.disabled_at.is_none() && has_same_password(&user, found))
+            let Some(found) = found.filter(|found| found.disabled_at.is_none() && has_same_password(&user, found))
             else {
                 return refuse(unit, LogInError::InvalidCredentials).await;
             };
@@ -399,7 +398,9 @@ impl AccountUseCases for Accounts {
                 undo(unit).await;
                 return Ok(found);
             }
-            let is_proven = proven.as_ref().is_some_and(|proven| has_same_password(&proven.user, &found));
+            let is_proven = proven
+                .as_ref()
+                .is_some_and(|proven| has_same_password(&proven.user, &found));
             if needs_password(&found, &changed) && !is_proven {
                 return refuse(unit, ChangeAccountError::CurrentPasswordWrong).await;
             }
@@ -540,10 +541,12 @@ fn cut(text: Option<String>, most: usize) -> Option<String> {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use larder_domain::identity::LoginThrottle;
     use larder_domain::identity::{Invitation, InvitationSecret, PrincipalKind};
     use larder_domain::{Code, InvitationId};
     use larder_ports::inbound::identity::Authentication;
-    use larder_ports::outbound::{HashingError, Outage};
+    use larder_ports::inbound::identity::Throttled;
+    use larder_ports::outbound::{AccessClaims, HashingError, Outage};
     use larder_ports::testing::{
         Ending, FixedClock, IdentityMocks, MockTokenIssuer, MockTokenVerifier, ScriptedStore, SequentialIds,
     };
@@ -551,8 +554,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::identity::Authenticator;
-    use crate::testing::{PlainSecrets, Seen, identity_unit, login, owner, user};
+    use crate::identity::{Authenticator, AuthenticatorPorts};
+    use crate::testing::{PlainSeal, PlainSecrets, Seen, identity_unit, login, owner, user};
 
     const GOOD: &str = "a good password";
 
@@ -632,6 +635,8 @@ mod tests {
             hasher: hasher.clone(),
             issuer: Arc::new(issuer),
             secrets: Arc::new(PlainSecrets),
+            digests: Arc::new(PlainSeal),
+            seal: Arc::new(PlainSeal),
         };
         let config = AccountsConfig {
             sign_up,
@@ -691,6 +696,7 @@ mod tests {
             mocks.users.expect_claim_first().returning(move |_| Ok(is_first));
             mocks.users.expect_insert().times(1).returning(|_| Ok(()));
             mocks.logins.expect_insert().returning(|_| Ok(()));
+            mocks.refresh_tokens.expect_insert().returning(|_| Ok(()));
             expect(mocks);
         })
     }
@@ -846,9 +852,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_retried_sign_up_writes_the_same_account_and_login() {
-        let (users, logins) = (Seen::new(), Seen::new());
+        let (users, logins, tokens) = (Seen::new(), Seen::new(), Seen::new());
         let unit = || {
-            let (users, logins) = (users.clone(), logins.clone());
+            let (users, logins, tokens) = (users.clone(), logins.clone(), tokens.clone());
             identity_unit(|mocks| {
                 mocks.users.expect_claim_first().returning(|_| Ok(true));
                 mocks.users.expect_insert().times(1).returning(move |user| {
@@ -857,6 +863,10 @@ mod tests {
                 });
                 mocks.logins.expect_insert().times(1).returning(move |login| {
                     logins.note(login.clone());
+                    Ok(())
+                });
+                mocks.refresh_tokens.expect_insert().times(1).returning(move |token| {
+                    tokens.note(token.clone());
                     Ok(())
                 });
             })
@@ -885,6 +895,15 @@ mod tests {
             revoked: None,
         };
         assert_eq!(logins[0], expected);
+        let tokens: Vec<RefreshToken> = tokens.all();
+        assert_eq!(tokens[0], tokens[1]);
+        assert_eq!(
+            (tokens[0].owner_id, tokens[0].login_id),
+            (signed_in.user.id, logins[0].id)
+        );
+        let idle = AccountsConfig::default().refresh_idle_ttl;
+        assert_eq!((tokens[0].issued_at, tokens[0].expires_at), (now(), now().plus(idle)));
+        assert_eq!(signed_in.tokens.refresh_expires_in, idle);
         assert_eq!(signed_in.user.last_login_at, Some(now()));
         assert_eq!(office.hasher.hashed.load(Ordering::SeqCst), 1);
     }
@@ -916,14 +935,32 @@ mod tests {
         }
     }
 
+    /// A unit that counts an attempt, the first one, and finds an account.
     fn looks_up(found: Option<User>) -> IdentityMocks {
         identity_unit(|mocks| {
+            counts(mocks, LoginThrottle::none(now()));
             mocks
                 .users
                 .expect_find_by_login_name()
                 .times(1)
                 .return_once(move |_| Ok(found));
         })
+    }
+
+    /// Expects that an attempt is counted after those of `before`.
+    fn counts(mocks: &mut IdentityMocks, before: LoginThrottle) {
+        let counters = &mut mocks.login_throttles;
+        counters.expect_lock().times(1).returning(move |_, _| Ok(before));
+        counters
+            .expect_update()
+            .withf(move |_, counted| counted.failures == before.failures + 1)
+            .times(1)
+            .returning(|_, _| Ok(()));
+        counters
+            .expect_sweep()
+            .withf(|before| *before == now().minus(LoginThrottle::FORGOTTEN_AFTER))
+            .times(1)
+            .returning(|_| Ok(()));
     }
 
     /// A unit that signs `found` in and evicts `evicted`.
@@ -938,8 +975,53 @@ mod tests {
                 .times(1)
                 .return_once(move |_, _, _| Ok(evicted));
             mocks.logins.expect_insert().times(1).returning(|_| Ok(()));
+            mocks.refresh_tokens.expect_insert().times(1).returning(|_| Ok(()));
+            mocks.login_throttles.expect_reset().times(1).returning(|_| Ok(()));
             expect(mocks);
         })
+    }
+
+    #[tokio::test]
+    async fn id_12_a_refused_attempt_costs_no_verification_and_counts_nothing() {
+        let blocked = LoginThrottle {
+            failures: 7,
+            last_failed_at: now(),
+            blocked_until: Some(now().plus(Duration::from_secs(4))),
+        };
+        let unit = identity_unit(|mocks| {
+            mocks.login_throttles.expect_lock().returning(move |_, _| Ok(blocked));
+        });
+        let office = over(ScriptedStore::default().unit(unit), SignUpMode::Open);
+        let refused = office.accounts.log_in(credentials(GOOD), ClientInfo::default()).await;
+        let Err(LogInError::Throttled(Throttled(wait))) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(wait, Duration::from_secs(4));
+        assert!(office.hasher.verified.all().is_empty());
+        assert_eq!(office.store.endings(), [Ending::RolledBack]);
+    }
+
+    #[tokio::test]
+    async fn id_12_every_spelling_of_a_name_has_one_counter() {
+        let keys = Seen::new();
+        for login in ["ann", " ANN ", "ann@example.com", "Ann@Example.com", "bob", "ann\0b"] {
+            let noted = keys.clone();
+            let unit = identity_unit(|mocks| {
+                mocks.login_throttles.expect_lock().returning(move |key, _| {
+                    noted.note(*key);
+                    Err(StorageError::Internal("far enough".into()))
+                });
+            });
+            let office = over(ScriptedStore::default().unit(unit), SignUpMode::Open);
+            let request = LogIn {
+                login: login.into(),
+                password: GOOD.into(),
+            };
+            assert!(office.accounts.log_in(request, ClientInfo::default()).await.is_err());
+        }
+        let keys = keys.all();
+        assert_eq!((keys[0], keys[2]), (keys[1], keys[3]));
+        assert!(keys[0] != keys[2] && keys[0] != keys[4] && keys[0] != keys[5]);
     }
 
     #[tokio::test]
@@ -977,13 +1059,16 @@ mod tests {
                 .await;
             assert!(matches!(refused, Err(LogInError::InvalidCredentials)));
             assert_eq!(office.hasher.verified.all(), [compared]);
-            assert_eq!(office.store.opened(), [Access::Read]);
+            // Counted in a commit, before the hash was computed.
+            assert_eq!(office.store.opened(), [Access::Write]);
+            assert_eq!(office.store.endings(), [Ending::Committed]);
         }
     }
 
     #[tokio::test]
     async fn id_11_a_name_that_no_store_can_hold_is_an_unknown_one() {
-        let office = over(ScriptedStore::default(), SignUpMode::Open);
+        let unit = identity_unit(|mocks| counts(mocks, LoginThrottle::none(now())));
+        let office = over(ScriptedStore::default().unit(unit), SignUpMode::Open);
         let request = LogIn {
             login: "an\0n".into(),
             password: GOOD.into(),
@@ -1033,6 +1118,19 @@ mod tests {
                 .times(1)
                 .in_sequence(&mut order)
                 .returning(|_| Ok(()));
+            mocks
+                .refresh_tokens
+                .expect_insert()
+                .withf(|token| token.owner_id == owner(1) && token.used.is_none())
+                .times(1)
+                .in_sequence(&mut order)
+                .returning(|_| Ok(()));
+            mocks
+                .login_throttles
+                .expect_reset()
+                .times(1)
+                .in_sequence(&mut order)
+                .returning(|_| Ok(()));
         });
         let store = ScriptedStore::default().unit(looks_up(Some(ann))).unit(unit);
         let office = over(store, SignUpMode::Closed);
@@ -1043,8 +1141,8 @@ mod tests {
             .unwrap();
         assert_eq!(signed_in.user.last_login_at, Some(now()));
         assert_eq!(signed_in.tokens.expires_in, Duration::from_secs(900));
-        assert_eq!(office.store.opened(), [Access::Read, Access::Write]);
-        assert_eq!(office.store.endings(), [Ending::RolledBack, Ending::Committed]);
+        assert_eq!(office.store.opened(), [Access::Write; 2]);
+        assert_eq!(office.store.endings(), [Ending::Committed; 2]);
         assert_eq!(office.hasher.verified.all().len(), 1);
     }
 
@@ -1061,7 +1159,7 @@ mod tests {
             .unwrap();
         let start = FixedClock::new().now().plus(Duration::from_secs(1));
         let ids = SequentialIds::default();
-        let (login_id, token_id) = (LoginId(ids.next()), ids.next());
+        let (login_id, _refresh_token_id, token_id) = (LoginId(ids.next()), ids.next(), ids.next());
         let expires_at = start.plus(Duration::from_secs(900));
         assert_eq!(
             office.issued.all(),
@@ -1089,7 +1187,7 @@ mod tests {
             let office = over(store, SignUpMode::Open);
             let refused = office.accounts.log_in(credentials(GOOD), ClientInfo::default()).await;
             assert!(matches!(refused, Err(LogInError::InvalidCredentials)));
-            assert_eq!(office.store.endings(), [Ending::RolledBack; 2]);
+            assert_eq!(office.store.endings(), [Ending::Committed, Ending::RolledBack]);
         }
     }
 
@@ -1174,12 +1272,13 @@ mod tests {
             Ok(AccessClaims::of(&user(owner(1)), login_id, Uuid::nil(), now, now))
         });
         // Has one unit: what is not remembered afterwards fails.
-        let authenticator = Authenticator::new(
-            Arc::new(ScriptedStore::default().unit(remembered)),
-            Arc::new(FixedClock::new()),
-            Arc::new(verifier),
-            office.cache.clone(),
-        );
+        let ports = AuthenticatorPorts {
+            store: Arc::new(ScriptedStore::default().unit(remembered)),
+            clock: Arc::new(FixedClock::new()),
+            verifier: Arc::new(verifier),
+            secrets: Arc::new(PlainSecrets),
+        };
+        let authenticator = Authenticator::new(ports, office.cache.clone());
         authenticator.authenticate("token").await.unwrap();
         let _ = office.accounts.log_in(credentials(GOOD), ClientInfo::default()).await;
         authenticator.authenticate("token").await.is_ok()

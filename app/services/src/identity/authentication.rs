@@ -208,8 +208,11 @@ impl Authenticator {
         })
         .await?;
         let is_owner = login.owner_id == claims.owner_id && user.id == claims.owner_id;
-        if !is_owner || !login.is_live(now) || user.disabled_at.is_some() {
+        if !is_owner || now >= login.expires_at || user.disabled_at.is_some() {
             return Err(AuthenticationError::Invalid);
+        }
+        if login.revoked.is_some() {
+            return Err(AuthenticationError::LoginEnded);
         }
         let principal = principal(user, login.id);
         let caller = self.cache.caller(principal.clone(), now, login.expires_at);

@@ -21,6 +21,10 @@ pub enum AuthenticationError {
     /// The token never was good, or its login or account is gone.
     #[error("the token is not valid")]
     Invalid,
+    /// The token is good, and its login was revoked. Whoever logs out finds it so when the answer to the first time was lost
+    /// (`ID-35`).
+    #[error("the login of the token has ended")]
+    LoginEnded,
     /// A good token of an external issuer, whose subject has no account and gets none (`ID-51`, `ID-54`).
     #[error("the subject has no account")]
     AccountUnknown,
