@@ -50,6 +50,12 @@ const RULES: &[(&str, &str, Rule)] = &[
         "chat_messages.owner_id, chat_messages.id",
         Rule::MessageIdTaken,
     ),
+    // Written by the same statement as the message, so whichever of the two keys is met first is the one that is named.
+    (
+        "pk_chat_message_search",
+        "chat_message_search.owner_id, chat_message_search.id",
+        Rule::MessageIdTaken,
+    ),
 ];
 
 /// The rule that a constraint holds, under the name that either engine gives it.
