@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use larder_ports::inbound::Readiness;
-use larder_ports::inbound::chat::{FavouriteUseCases, MessageEditUseCases};
+use larder_ports::inbound::chat::{FavouriteUseCases, FileUseCases, MessageEditUseCases, SearchUseCases};
 use larder_ports::inbound::chat::{MessageUseCases, SessionUseCases};
 use larder_ports::inbound::chat::{PromptUseCases, SummaryUseCases, TagUseCases};
 use larder_ports::inbound::identity::{AccountUseCases, Authentication, LoginUseCases};
@@ -71,6 +71,10 @@ pub struct Api {
     pub message_edits: Arc<dyn MessageEditUseCases>,
     /// Marked messages.
     pub favourites: Arc<dyn FavouriteUseCases>,
+    /// What is attached to messages.
+    pub files: Arc<dyn FileUseCases>,
+    /// Search.
+    pub search: Arc<dyn SearchUseCases>,
     /// The states of the contexts.
     pub readiness: Arc<dyn Readiness>,
     /// The time that `/health` shows.
@@ -117,6 +121,10 @@ enum Tag {
     Sessions,
     /// What was said in them.
     Messages,
+    /// What is attached to messages.
+    Files,
+    /// Search in conversations.
+    Search,
     /// Labels on conversations.
     Tags,
     /// Saved templates.
@@ -127,7 +135,10 @@ enum Tag {
     Service,
 }
 
-type Operations = (
+/// A tuple has at most 16 parts, so there is one for each context.
+type Operations = (IdentityOperations, ChatOperations, health::HealthApi, docs::DocsApi);
+
+type IdentityOperations = (
     identity::AccountApi,
     identity::LoginApi,
     identity::ApiTokenApi,
@@ -135,6 +146,9 @@ type Operations = (
     identity::UserApi,
     identity::InvitationApi,
     identity::ErasureApi,
+);
+
+type ChatOperations = (
     chat::SessionApi,
     chat::TagApi,
     chat::PromptApi,
@@ -142,13 +156,13 @@ type Operations = (
     chat::MessageApi,
     chat::MessageEditApi,
     chat::FavouriteApi,
-    health::HealthApi,
-    docs::DocsApi,
+    chat::FileApi,
+    chat::SearchApi,
 );
 
 /// The whole HTTP application. Never answers an error: every failure is a response already.
 pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Response> + 'static {
-    let operations: Operations = (
+    let identity: IdentityOperations = (
         identity::AccountApi(api.accounts),
         identity::LoginApi(api.logins),
         identity::ApiTokenApi(api.api_tokens),
@@ -156,6 +170,8 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
         identity::UserApi(api.users),
         identity::InvitationApi(api.invitations),
         identity::ErasureApi(api.erasures),
+    );
+    let chat: ChatOperations = (
         chat::SessionApi(api.sessions),
         chat::TagApi(api.tags),
         chat::PromptApi(api.prompts),
@@ -163,6 +179,12 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
         chat::MessageApi(api.messages),
         chat::MessageEditApi(api.message_edits),
         chat::FavouriteApi(api.favourites),
+        chat::FileApi(api.files),
+        chat::SearchApi(api.search),
+    );
+    let operations: Operations = (
+        identity,
+        chat,
         health::HealthApi {
             readiness: api.readiness,
             clock: api.clock,

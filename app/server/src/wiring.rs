@@ -11,17 +11,22 @@ use larder_ports::inbound::identity::ErasureWork;
 use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{Probe, StorageError, Store};
+use larder_security::ExternalTokens;
 use larder_security::{BcryptConfig, BcryptHasher, HmacSeal, JwtTokens, RandomSecrets};
-use larder_services::chat::{ChatErasure, ChatFavourites, ChatMessageEdits};
-use larder_services::clocks::UtcClocks;
 use larder_services::chat::{ChatConfig, ChatMessages, ChatPrompts, ChatSessions, ChatSummaries, ChatTags};
-use larder_services::identity::{AccountAdministration, AccountApiTokens, AccountErasures, AccountInvitations, AccountLogins, AccountPorts, Accounts, AccountsConfig, Authenticator, AuthenticatorPorts, PrincipalCache};
+use larder_services::chat::{ChatErasure, ChatFavourites, ChatFiles, ChatMessageEdits, ChatSearch};
+use larder_services::clocks::UtcClocks;
+use larder_services::identity::{
+    AccountAdministration, AccountApiTokens, AccountErasures, AccountInvitations, AccountLogins, AccountPorts,
+    Accounts, AccountsConfig, Authenticator, AuthenticatorPorts, PrincipalCache,
+};
+use larder_services::identity::{AccountExternalIdentities, ExternalIssuers};
 use larder_services::readiness::Probes;
 use larder_sql::{Pool, SqlStore};
 
 use crate::ambient::{SystemClock, UuidV7Generator};
-use crate::config::{Config, ConfigError, Database, JWT_KEYS, Problem, StoreTarget};
-use crate::exit::{Exit, Status};
+use crate::config::{Config, ConfigError, Database, EXTERNAL_ISSUERS, JWT_KEYS, Problem, StoreTarget};
+use crate::exit::{Exit, Status, chain};
 use crate::gate::{Draining, Gate, Gated, Stopping};
 use crate::key;
 use crate::schema::Plan;
@@ -175,6 +180,11 @@ pub(crate) fn api(
         seal.clone(),
         chat_config,
     ));
+    let external = Arc::new(AccountExternalIdentities::new(
+        account_ports.clone(),
+        external_issuers(config)?,
+        Arc::clone(&cache),
+    ));
     let erasures = Arc::new(AccountErasures::new(
         account_ports.clone(),
         Arc::clone(&cache),
@@ -182,6 +192,7 @@ pub(crate) fn api(
         config.identity.principal_cache_ttl,
     ));
     let api = Api {
+        external_identities: external.clone(),
         api_tokens: Arc::new(AccountApiTokens::new(
             account_ports.clone(),
             Arc::clone(&cache),
@@ -200,15 +211,18 @@ pub(crate) fn api(
             accounts_config,
         )),
         logins: Arc::new(AccountLogins::new(account_ports, Arc::clone(&cache), accounts_config)),
-        authentication: Arc::new(Authenticator::new(
-            AuthenticatorPorts {
-                store: identity,
-                clock: clock.clone(),
-                verifier: tokens,
-                secrets: Arc::new(RandomSecrets),
-            },
-            cache,
-        )),
+        authentication: Arc::new(
+            Authenticator::new(
+                AuthenticatorPorts {
+                    store: identity,
+                    clock: clock.clone(),
+                    verifier: tokens,
+                    secrets: Arc::new(RandomSecrets),
+                },
+                cache,
+            )
+            .with_external(external),
+        ),
         sessions: Arc::new(ChatSessions::new(
             chat.clone(),
             clock.clone(),
@@ -216,12 +230,7 @@ pub(crate) fn api(
             seal.clone(),
         )),
         tags: Arc::new(ChatTags::new(chat.clone(), clock.clone(), seal.clone())),
-        prompts: Arc::new(ChatPrompts::new(
-            chat.clone(),
-            clock.clone(),
-            ids.clone(),
-            seal.clone(),
-        )),
+        prompts: Arc::new(ChatPrompts::new(chat.clone(), clock.clone(), ids.clone(), seal.clone())),
         summaries: Arc::new(ChatSummaries::new(
             chat.clone(),
             clock.clone(),
@@ -238,11 +247,13 @@ pub(crate) fn api(
         )),
         favourites: Arc::new(ChatFavourites::new(
             message_edits.clone(),
-            chat,
+            chat.clone(),
             clock.clone(),
             Arc::new(UtcClocks),
-            seal,
+            seal.clone(),
         )),
+        files: Arc::new(ChatFiles::new(chat.clone(), seal.clone())),
+        search: Arc::new(ChatSearch::new(chat, seal)),
         message_edits,
         readiness: Arc::new(Draining {
             inner: Probes::new(probes),
@@ -292,6 +303,23 @@ fn accounts_config(config: &Config) -> AccountsConfig {
         max_logins: identity.max_logins,
         principal_cache_ttl: identity.principal_cache_ttl,
     }
+}
+
+/// The external issuers whose tokens are accepted.
+fn external_issuers(config: &Config) -> Result<ExternalIssuers, Exit> {
+    let issuers = &config.identity.external_issuers;
+    let accepted = issuers.iter().map(|issuer| issuer.issuer.clone()).collect();
+    let verifier = ExternalTokens::new(accepted, &config.identity.jwt.issuer).map_err(|(index, error)| {
+        let problem = Problem::new(chain(&error)).of(format!("{EXTERNAL_ISSUERS}[{index}]"));
+        ConfigError::from(problem)
+    })?;
+    let policies = issuers
+        .iter()
+        .map(|issuer| (issuer.issuer.issuer.clone(), issuer.policy));
+    Ok(ExternalIssuers {
+        verifier: Arc::new(verifier),
+        policies: policies.collect(),
+    })
 }
 
 /// Tokens, and the seal whose key comes from the first signing key.

@@ -101,10 +101,19 @@ impl Attachment {
 
     /// The file name as audits compare it: folded, cut to 255 characters.
     pub fn file_name_norm(&self) -> Option<String> {
-        self.file_name
-            .as_deref()
-            .map(|name| fold(name).chars().take(255).collect())
+        self.file_name.as_deref().map(norm_of_file_name)
     }
+}
+
+/// A whole file name as audits compare it (`CH-35`): folded, cut to 255 characters.
+pub fn norm_of_file_name(name: &str) -> String {
+    fold(name).chars().take(255).collect()
+}
+
+/// An extension as audits compare it (`CH-35`): without a leading dot, folded, cut to 16 characters.
+pub fn norm_of_extension(extension: &str) -> String {
+    let extension = extension.strip_prefix('.').unwrap_or(extension);
+    case_fold(extension).chars().take(16).collect()
 }
 
 fn check_url(url: &str, violations: &mut Violations) {
@@ -156,7 +165,7 @@ fn file_name(url: &str) -> Option<String> {
 fn extension(file_name: &str) -> Option<String> {
     let (_, extension) = file_name.rsplit_once('.')?;
     let fits = (1..=16).contains(&extension.chars().count()) && extension.chars().all(char::is_alphanumeric);
-    fits.then(|| case_fold(extension).chars().take(16).collect())
+    fits.then(|| norm_of_extension(extension))
 }
 
 #[cfg(test)]
@@ -215,6 +224,16 @@ mod tests {
             assert_eq!(attachment.extension.as_deref(), extension, "{url}");
             assert_eq!(attachment.location, location, "{url}");
         }
+    }
+
+    #[test]
+    fn ch_35_names_and_extensions_compare_without_case() {
+        let attachment = attach("https://h.example.com/a/Report.PDF?x=1").unwrap();
+        assert_eq!(attachment.file_name_norm(), Some(norm_of_file_name("rePort.pdf")));
+        for extension in ["pdf", "PDF", ".pdf"] {
+            assert_eq!(attachment.extension, Some(norm_of_extension(extension)), "{extension}");
+        }
+        assert_ne!(attachment.extension, Some(norm_of_extension("..pdf")));
     }
 
     #[test]

@@ -3,15 +3,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use larder_domain::chat::Session;
+use larder_domain::identity::IssuerPolicy;
 use larder_domain::identity::{Invitation, InvitationSecret, InvitationToken, User};
 use larder_domain::{Instant, InvitationId, LoginId, MessageId, OwnerId, PromptId, SessionId};
 use larder_ports::inbound::chat::{FavouriteUseCases, MessageEditUseCases};
 use larder_ports::inbound::chat::{MessageUseCases, SessionUseCases};
 use larder_ports::inbound::chat::{PromptUseCases, SummaryUseCases, TagUseCases};
+use larder_ports::inbound::chat::{FileUseCases, SearchUseCases};
 use larder_ports::inbound::identity::{
     ApiTokenUseCases, ErasureUseCases, ErasureWork, InvitationUseCases, UserUseCases,
 };
 use larder_ports::inbound::identity::{AccountUseCases, Authentication, LoginUseCases};
+use larder_ports::inbound::identity::ExternalIdentityUseCases;
 use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{Access, Clock, IdGenerator, StorageError, Store};
@@ -44,6 +47,8 @@ pub struct UseCases {
     pub erasures: Arc<dyn ErasureUseCases>,
     /// The work behind that.
     pub erasure_work: Arc<dyn ErasureWork>,
+    /// How external issuers know an account.
+    pub external_identities: Arc<dyn ExternalIdentityUseCases>,
     /// Who is calling.
     pub authentication: Arc<dyn Authentication>,
     /// Conversations.
@@ -60,6 +65,10 @@ pub struct UseCases {
     pub edits: Arc<dyn MessageEditUseCases>,
     /// Marked messages.
     pub favourites: Arc<dyn FavouriteUseCases>,
+    /// What is attached to messages.
+    pub files: Arc<dyn FileUseCases>,
+    /// Search.
+    pub search: Arc<dyn SearchUseCases>,
 }
 
 /// What a case may configure.
@@ -81,6 +90,10 @@ pub struct Settings {
     pub refresh_grace: Duration,
     /// How old the state behind a token may be; zero is not at all.
     pub principal_cache_ttl: Duration,
+    /// What becomes of the subjects of external issuers.
+    pub issuer: IssuerPolicy,
+    /// Where the keys of [`PUBLISHING_ISSUER`] are; without it, nobody asks for them.
+    pub jwks_url: Option<String>,
     /// The lease of a partial message that asks for none.
     pub partial_lease: Duration,
     /// Most revisions that are kept of one message.
@@ -88,6 +101,25 @@ pub struct Settings {
     /// The configuration of summaries.
     pub summary_config_version: i64,
 }
+
+/// How a token of an external issuer is signed.
+#[derive(Clone, Debug)]
+pub enum Signature {
+    /// HS256 with the secret that [`SHARED_ISSUER`] shares with us.
+    Shared,
+    /// HS256 with any secret.
+    Secret(String),
+    /// ES256 with the key of this number.
+    Key(u8),
+    /// Not at all.
+    None,
+}
+
+/// The `iss` of an issuer that shares a secret with us.
+pub const SHARED_ISSUER: &str = "https://shared.example.com";
+
+/// The `iss` of an issuer that publishes its keys, if a case publishes any.
+pub const PUBLISHING_ISSUER: &str = "https://publishing.example.com";
 
 /// Who may sign up (`ID-02`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,6 +143,8 @@ impl Default for Settings {
             refresh_idle_ttl: Duration::from_secs(30 * 24 * 3_600),
             refresh_grace: Duration::from_secs(10),
             principal_cache_ttl: Duration::ZERO,
+            issuer: IssuerPolicy::default(),
+            jwks_url: None,
             partial_lease: Duration::from_secs(120),
             max_revisions: 100,
             summary_config_version: 1,
@@ -140,6 +174,15 @@ pub trait Application: Send + Sync {
 
     /// The hash under which an invitation's secret is stored.
     fn digest(&self, secret: &InvitationSecret) -> [u8; 32];
+
+    /// The hash under which an erased subject is remembered.
+    fn digest_text(&self, text: &str) -> [u8; 32];
+
+    /// A token with this header and these claims, as JSON, signed in any way.
+    fn external_token(&self, header: &str, claims: &str, signature: &Signature) -> String;
+
+    /// The public half of the key of this number as an issuer publishes it, as JSON.
+    fn published_key(&self, kid: &str, number: u8) -> String;
 }
 
 /// Stores on a fresh, migrated database, and the use cases over them.
@@ -163,6 +206,8 @@ pub struct Fixture {
     pub erasures: Arc<dyn ErasureUseCases>,
     /// The work behind that.
     pub erasure_work: Arc<dyn ErasureWork>,
+    /// How external issuers know an account.
+    pub external_identities: Arc<dyn ExternalIdentityUseCases>,
     /// Who is calling.
     pub authentication: Arc<dyn Authentication>,
     /// Conversations.
@@ -179,6 +224,10 @@ pub struct Fixture {
     pub edits: Arc<dyn MessageEditUseCases>,
     /// Marked messages.
     pub favourites: Arc<dyn FavouriteUseCases>,
+    /// What is attached to messages.
+    pub files: Arc<dyn FileUseCases>,
+    /// Search.
+    pub search: Arc<dyn SearchUseCases>,
     /// The time, as the use cases see it.
     pub clock: Arc<FixedClock>,
     ids: Arc<SequentialIds>,
@@ -202,6 +251,7 @@ impl Fixture {
             invitations: use_cases.invitations,
             erasures: use_cases.erasures,
             erasure_work: use_cases.erasure_work,
+            external_identities: use_cases.external_identities,
             authentication: use_cases.authentication,
             sessions: use_cases.sessions,
             tags: use_cases.tags,
@@ -210,6 +260,8 @@ impl Fixture {
             messages: use_cases.messages,
             edits: use_cases.edits,
             favourites: use_cases.favourites,
+            files: use_cases.files,
+            search: use_cases.search,
             clock,
             ids,
             engine,
@@ -249,6 +301,7 @@ impl Fixture {
             invitations: use_cases.invitations,
             erasures: use_cases.erasures,
             erasure_work: use_cases.erasure_work,
+            external_identities: use_cases.external_identities,
             authentication: use_cases.authentication,
             sessions: use_cases.sessions,
             tags: use_cases.tags,
@@ -257,9 +310,16 @@ impl Fixture {
             messages: use_cases.messages,
             edits: use_cases.edits,
             favourites: use_cases.favourites,
+            files: use_cases.files,
+            search: use_cases.search,
             settings,
             ..self.clone()
         }
+    }
+
+    /// The application behind the ports.
+    pub(crate) fn application(&self) -> &dyn Application {
+        self.application.as_ref()
     }
 
     /// See [`Engine::pool_size`].

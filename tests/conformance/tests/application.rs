@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_conformance::Signature;
 use larder_conformance::{Application, Settings, SignUpMode, Stores, UseCases};
 use larder_domain::identity::{InvitationSecret, PasswordPolicy};
 use larder_ports::outbound::SecretSource;
@@ -12,8 +13,12 @@ use larder_security::{
 };
 use larder_services::chat::{ChatErasure, ChatFavourites, ChatMessageEdits};
 use larder_services::clocks::UtcClocks;
+use larder_services::identity::AccountExternalIdentities;
 use larder_services::chat::{ChatConfig, ChatMessages, ChatPrompts, ChatSessions, ChatSummaries, ChatTags};
+use larder_services::chat::{ChatFiles, ChatSearch};
 use larder_services::identity::{AccountAdministration, AccountApiTokens, AccountErasures, AccountInvitations, AccountLogins, AccountPorts, Accounts, AccountsConfig, Authenticator, AuthenticatorPorts, PrincipalCache};
+
+use crate::issuer;
 
 pub(crate) struct Larder;
 
@@ -81,7 +86,13 @@ impl Application for Larder {
             vec![Arc::new(ChatErasure::new(Arc::clone(&stores.chat)))],
             settings.principal_cache_ttl,
         ));
+        let external = Arc::new(AccountExternalIdentities::new(
+            ports.clone(),
+            issuer::issuers(settings),
+            Arc::clone(&cache),
+        ));
         UseCases {
+            external_identities: external.clone(),
             api_tokens: Arc::new(AccountApiTokens::new(
                 ports.clone(),
                 Arc::clone(&cache),
@@ -95,6 +106,8 @@ impl Application for Larder {
             invitations: Arc::new(AccountInvitations::new(ports.clone())),
             erasures: erasures.clone(),
             erasure_work: erasures,
+            files: Arc::new(ChatFiles::new(Arc::clone(&stores.chat), seal.clone())),
+            search: Arc::new(ChatSearch::new(Arc::clone(&stores.chat), seal.clone())),
             favourites: Arc::new(ChatFavourites::new(
                 edits.clone(),
                 Arc::clone(&stores.chat),
@@ -136,6 +149,18 @@ impl Application for Larder {
             )),
             messages: Arc::new(ChatMessages::new(Arc::clone(&stores.chat), clock, ids, seal, chat)),
         }
+    }
+
+    fn digest_text(&self, text: &str) -> [u8; 32] {
+        RandomSecrets.digest(text.as_bytes())
+    }
+
+    fn external_token(&self, header: &str, claims: &str, signature: &Signature) -> String {
+        issuer::token(header, claims, signature)
+    }
+
+    fn published_key(&self, kid: &str, number: u8) -> String {
+        issuer::published_key(kid, number)
     }
 
     fn digest(&self, secret: &InvitationSecret) -> [u8; 32] {

@@ -1,17 +1,21 @@
 //! Conversations.
 
 mod favourite;
+mod file;
 mod message;
 mod message_edit;
 mod prompt;
+mod search;
 mod session;
 mod summary;
 mod tag;
 
 pub(crate) use favourite::FavouriteApi;
+pub(crate) use file::FileApi;
 pub(crate) use message::MessageApi;
 pub(crate) use message_edit::MessageEditApi;
 pub(crate) use prompt::PromptApi;
+pub(crate) use search::SearchApi;
 pub(crate) use session::SessionApi;
 pub(crate) use summary::SummaryApi;
 pub(crate) use tag::TagApi;

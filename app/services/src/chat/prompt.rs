@@ -177,12 +177,7 @@ impl PromptUseCases for ChatPrompts {
         .await
     }
 
-    async fn purge(
-        &self,
-        owner_id: OwnerId,
-        id: PromptId,
-        if_match: Option<Version>,
-    ) -> Result<(), ChangePromptError> {
+    async fn purge(&self, owner_id: OwnerId, id: PromptId, if_match: Option<Version>) -> Result<(), ChangePromptError> {
         retrying(&self.retry, "purge prompt", || async {
             let mut unit = self.store.begin(Access::Write).await?;
             if !unit.prompts().purge(owner_id, id, if_match).await? {
@@ -353,9 +348,9 @@ mod tests {
             })
         };
         let script = [true, true, false, false, false, false];
-        let store = script
-            .into_iter()
-            .fold(ScriptedStore::default(), |store, is_there| store.unit(nothing(is_there)));
+        let store = script.into_iter().fold(ScriptedStore::default(), |store, is_there| {
+            store.unit(nothing(is_there))
+        });
         let (prompts, _) = over(store);
         let id = prompt().id;
         assert!(matches!(
@@ -389,13 +384,23 @@ mod tests {
                 mocks.prompts.expect_find_any().returning(|_, _| Ok(Some(prompt())));
             }))
             .unit(chat_unit(|mocks| {
-                mocks.prompts.expect_find_any().returning(move |_, _| Ok(Some(trashed())));
+                mocks
+                    .prompts
+                    .expect_find_any()
+                    .returning(move |_, _| Ok(Some(trashed())));
                 mocks.prompts.expect_has_room().returning(|_, _| Ok(false));
             }))
             .unit(chat_unit(|mocks| {
-                mocks.prompts.expect_find_any().returning(move |_, _| Ok(Some(trashed())));
+                mocks
+                    .prompts
+                    .expect_find_any()
+                    .returning(move |_, _| Ok(Some(trashed())));
                 mocks.prompts.expect_has_room().returning(|_, _| Ok(true));
-                mocks.prompts.expect_restore().times(1).returning(|_, _, _| Ok(Some(prompt())));
+                mocks
+                    .prompts
+                    .expect_restore()
+                    .times(1)
+                    .returning(|_, _, _| Ok(Some(prompt())));
             }));
         let (prompts, store) = over(store);
         let id = prompt().id;

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use larder_domain::chat::{Session, SessionDraft, Tag};
 use larder_domain::{OwnerId, SessionId, Version};
-use larder_ports::inbound::chat::{ChangeSession, ChangeSessionError, CreateSessionError, ListError, NotFoundError, ResolveSession, ResolveSessionError, ResolvedSession, SessionUseCases};
+use larder_ports::inbound::chat::{
+    ChangeSession, ChangeSessionError, CreateSessionError, ListError, NotFoundError, ResolveSession,
+    ResolveSessionError, ResolvedSession, SessionUseCases,
+};
 use larder_ports::inbound::{Done, Once, Page, PageRequest};
 use larder_ports::outbound::chat::{ChatUnit, SessionFilter};
 use larder_ports::outbound::{Access, Clock, IdGenerator, Place, Rule, Seal, StorageError, Store};
@@ -216,7 +219,11 @@ impl SessionUseCases for ChatSessions {
         .await
     }
 
-    async fn resolve(&self, owner_id: OwnerId, request: ResolveSession) -> Result<ResolvedSession, ResolveSessionError> {
+    async fn resolve(
+        &self,
+        owner_id: OwnerId,
+        request: ResolveSession,
+    ) -> Result<ResolvedSession, ResolveSessionError> {
         let filter = SessionFilter {
             character: Some(request.character_name.clone()),
             ..SessionFilter::default()
@@ -744,7 +751,10 @@ mod tests {
             .unit(nothing())
             .unit(insert(Err(StorageError::Broken(Rule::AutoKeyTaken))))
             .unit(chat_unit(|mocks| {
-                mocks.sessions.expect_list().return_once(move |_, _, _, _| Ok(vec![found]));
+                mocks
+                    .sessions
+                    .expect_list()
+                    .return_once(move |_, _, _, _| Ok(vec![found]));
             }))
             .unit(nothing())
             .unit(insert(Ok(())));
@@ -752,7 +762,10 @@ mod tests {
         let resolved = sessions.resolve(owner(1), ada()).await.unwrap();
         assert_eq!((resolved.session.id, resolved.is_new), (stored.id, false));
         let resolved = sessions.resolve(owner(1), ada()).await.unwrap();
-        assert_eq!((resolved.session.name.as_deref(), resolved.is_new), (Some("With Ada"), true));
+        assert_eq!(
+            (resolved.session.name.as_deref(), resolved.is_new),
+            (Some("With Ada"), true)
+        );
     }
 
     #[tokio::test]
@@ -761,7 +774,10 @@ mod tests {
         let (restored, live) = (stored.clone(), stored.clone());
         let store = ScriptedStore::default()
             .unit(chat_unit(|mocks| {
-                mocks.sessions.expect_restore().return_once(move |_, _, _| Ok(Some(restored)));
+                mocks
+                    .sessions
+                    .expect_restore()
+                    .return_once(move |_, _, _| Ok(Some(restored)));
             }))
             .unit(chat_unit(|mocks| {
                 mocks.sessions.expect_restore().return_once(|_, _, _| Ok(None));

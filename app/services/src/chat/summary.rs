@@ -225,7 +225,9 @@ mod tests {
     async fn ch_60_what_the_session_does_not_allow_is_refused() {
         let store = [Coverage::NoSession, Coverage::OutOfRange, Coverage::Older]
             .into_iter()
-            .fold(ScriptedStore::default(), |store, coverage| store.unit(covering(coverage)));
+            .fold(ScriptedStore::default(), |store, coverage| {
+                store.unit(covering(coverage))
+            });
         let (summaries, store) = over(store);
         let refused = summaries.put(owner(1), put(None)).await;
         assert!(matches!(refused, Err(ChangeSummaryError::NotFound)));
@@ -243,7 +245,10 @@ mod tests {
     async fn ch_60_the_version_tells_a_new_summary_and_the_state_is_computed() {
         let storing = |version: Version, content_revision: i64| {
             chat_unit(|mocks| {
-                mocks.summaries.expect_cover().return_once(|_, _, _| Ok(Coverage::Covered(7)));
+                mocks
+                    .summaries
+                    .expect_cover()
+                    .return_once(|_, _, _| Ok(Coverage::Covered(7)));
                 mocks
                     .summaries
                     .expect_put()
@@ -269,7 +274,10 @@ mod tests {
     async fn ch_17_another_version_is_stale_and_nothing_stays_covered() {
         let store = ScriptedStore::default()
             .unit(chat_unit(|mocks| {
-                mocks.summaries.expect_cover().return_once(|_, _, _| Ok(Coverage::Covered(7)));
+                mocks
+                    .summaries
+                    .expect_cover()
+                    .return_once(|_, _, _| Ok(Coverage::Covered(7)));
                 mocks
                     .summaries
                     .expect_put()
