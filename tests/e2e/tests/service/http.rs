@@ -59,13 +59,18 @@ async fn the_served_contract_is_the_committed_one(adapter: Adapter) {
         "{:?}",
         served.headers
     );
-    assert_eq!(served.json(), committed_contract());
+    assert_committed(&served.json());
 }
 
-/// `openapi/openapi.json` of this checkout.
-pub(crate) fn committed_contract() -> Value {
+/// Asserts that a contract is `openapi/openapi.json` of this checkout.
+pub(crate) fn assert_committed(contract: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../openapi/openapi.json");
-    serde_json::from_str(&std::fs::read_to_string(path).expect("openapi/openapi.json is committed")).unwrap()
+    let committed = std::fs::read_to_string(path).expect("openapi/openapi.json is committed");
+    let committed: Value = serde_json::from_str(&committed).expect("JSON");
+    assert!(
+        *contract == committed,
+        "The contract differs from the committed one: run `cargo run -- openapi > openapi/openapi.json`."
+    );
 }
 
 async fn every_refusal_is_a_problem_document(adapter: Adapter) {
