@@ -126,7 +126,7 @@ impl Application for Larder {
                     secrets: Arc::new(RandomSecrets),
                 },
                 cache,
-            )),
+            ).with_external(external)),
             sessions: Arc::new(ChatSessions::new(
                 Arc::clone(&stores.chat),
                 clock.clone(),

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use larder_domain::Code;
-use larder_domain::identity::{Invitation, Principal, PrincipalKind, Role, User};
-use larder_ports::inbound::identity::{ClientInfo, LogIn, LogInError, SignUp, SignUpError, SignedIn};
+use larder_domain::identity::{AccountPatch, Invitation, Principal, PrincipalKind, Role, User};
+use larder_domain::{Code, Patch};
+use larder_ports::inbound::identity::{
+    ChangeAccount, ChangeAccountError, ChangePassword, ChangePasswordError, ClientInfo, LogIn, LogInError, SignUp,
+    SignUpError, SignedIn, Throttled, Tokens,
+};
 use secrecy::ExposeSecret;
 
 use crate::make::{PASSWORD, device, log_in, sign_up};
@@ -46,7 +49,7 @@ impl Fixture {
     }
 }
 
-pub async fn id_01_a_login_name_in_any_spelling_signs_in(fixture: Fixture) {
+pub async fn id_01_t_002_a_login_name_in_any_spelling_signs_in(fixture: Fixture) {
     let request = SignUp {
         email: Some(" Ann@Example.com ".into()),
         ..sign_up("Jürgen.S")
@@ -174,7 +177,7 @@ pub async fn id_02_the_command_line_makes_accounts_in_every_mode(fixture: Fixtur
     }
 }
 
-pub async fn id_03_of_many_first_sign_ups_one_is_admin(fixture: Fixture) {
+pub async fn id_03_t_001_of_20_first_sign_ups_one_is_admin(fixture: Fixture) {
     let fixture = fixture.in_mode(SignUpMode::Open);
     let roles = at_once(20, async |number| {
         let signed_in = fixture
@@ -235,7 +238,7 @@ pub async fn id_04_an_invitation_gives_its_roles_once(fixture: Fixture) {
     assert!(fixture.is_uninvited(again).await);
 }
 
-pub async fn id_04_of_two_uses_at_once_one_is_admitted(fixture: Fixture) {
+pub async fn id_04_t_003_of_two_uses_at_once_one_is_admitted(fixture: Fixture) {
     let fixture = fixture.in_mode(SignUpMode::Invite);
     fixture.accounts.sign_up(sign_up("first"), device()).await.unwrap();
     for round in 0..5 {
@@ -330,7 +333,7 @@ pub async fn id_04_a_refused_name_leaves_the_invitation_unused(fixture: Fixture)
     fixture.accounts.sign_up(request, device()).await.unwrap();
 }
 
-pub async fn id_05_a_bad_password_makes_no_account(fixture: Fixture) {
+pub async fn id_05_t_004_a_bad_password_makes_no_account(fixture: Fixture) {
     let long = "x".repeat(73);
     for (password, code) in [
         ("123456789", Code::PasswordTooShort),
@@ -375,7 +378,7 @@ pub async fn id_05_a_password_counts_to_its_last_byte(fixture: Fixture) {
     }
 }
 
-pub async fn id_10_there_is_one_answer_to_every_failed_login(fixture: Fixture) {
+pub async fn id_10_t_005_there_is_one_answer_to_every_failed_login(fixture: Fixture) {
     fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap();
     let disabled = fixture
         .accounts
@@ -452,7 +455,8 @@ pub async fn id_14_logins_at_once_stay_within_the_limit(fixture: Fixture) {
         ..Settings::default()
     });
     fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap();
-    let logins = at_once(8, async |_| {
+    // As many as may be under way at once under one name (`ID-12`).
+    let logins = at_once(5, async |_| {
         fixture.accounts.log_in(log_in("ann"), device()).await.unwrap()
     })
     .await;
@@ -513,4 +517,377 @@ pub async fn id_14_a_login_notes_the_device_and_the_time(fixture: Fixture) {
     assert_eq!(user.version, 1);
     drop(view);
     assert_eq!(fixture.accounts.account(&principal).await.unwrap(), user);
+}
+
+/// A login with a wrong password.
+fn guess(login: &str) -> LogIn {
+    LogIn {
+        login: login.into(),
+        password: "not the password".into(),
+    }
+}
+
+impl Fixture {
+    async fn log_in_with(&self, request: LogIn) -> Result<SignedIn, LogInError> {
+        self.accounts.log_in(request, device()).await
+    }
+
+    /// Guesses that are refused for being wrong.
+    async fn guess_wrong(&self, login: &str, count: usize) {
+        for _ in 0..count {
+            let refused = self.log_in_with(guess(login)).await;
+            assert!(matches!(refused, Err(LogInError::InvalidCredentials)), "{refused:?}");
+        }
+    }
+
+    /// Seconds until the next attempt.
+    async fn wait_of(&self, request: LogIn) -> u64 {
+        match self.log_in_with(request).await {
+            Err(LogInError::Throttled(Throttled(wait))) => wait.as_secs(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub async fn id_12_t_007_after_five_wrong_passwords_there_is_a_pause(fixture: Fixture) {
+    fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap();
+    for login in ["ann", "nobody"] {
+        fixture.guess_wrong(login, 5).await;
+        // Whether the name is known or not, the right password included.
+        assert_eq!(fixture.wait_of(log_in(login)).await, 1);
+        assert_eq!(fixture.wait_of(guess(login)).await, 1);
+    }
+    fixture.advance(1);
+    assert!(fixture.can_log_in("ann").await);
+    assert!(!fixture.can_log_in("nobody").await);
+    // The one is forgotten, the other goes on.
+    fixture.guess_wrong("ann", 5).await;
+    assert_eq!(fixture.wait_of(log_in("nobody")).await, 2);
+}
+
+pub async fn id_12_the_pause_doubles_up_to_15_minutes(fixture: Fixture) {
+    fixture.guess_wrong("nobody", 5).await;
+    for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900] {
+        assert_eq!(fixture.wait_of(guess("nobody")).await, wait);
+        fixture.advance(wait - 1);
+        // What is refused is not counted, so the end does not move.
+        assert_eq!(fixture.wait_of(guess("nobody")).await, 1);
+        fixture.advance(1);
+        fixture.guess_wrong("nobody", 1).await;
+    }
+    fixture.advance(24 * 3_600);
+    fixture.guess_wrong("nobody", 5).await;
+    assert_eq!(fixture.wait_of(guess("nobody")).await, 1);
+}
+
+pub async fn id_12_t_008_guesses_at_once_do_not_pass_the_counter(fixture: Fixture) {
+    fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap();
+    for login in ["ann", "nobody"] {
+        let answers = at_once(30, async |_| fixture.log_in_with(guess(login)).await).await;
+        let wrong = |answer: &Result<_, _>| matches!(answer, Err(LogInError::InvalidCredentials));
+        assert_eq!(answers.iter().filter(|answer| wrong(answer)).count(), 5);
+        let throttled = |answer: &Result<_, _>| matches!(answer, Err(LogInError::Throttled(_)));
+        assert_eq!(answers.iter().filter(|answer| throttled(answer)).count(), 25);
+    }
+}
+
+pub async fn id_12_names_are_counted_each_on_its_own(fixture: Fixture) {
+    let request = SignUp {
+        email: Some("ann@example.com".into()),
+        ..sign_up("ann")
+    };
+    let signed_in = fixture.accounts.sign_up(request, device()).await.unwrap();
+    fixture.accounts.sign_up(sign_up("bob"), device()).await.unwrap();
+    // Every spelling is the same name.
+    for login in ["ann", "ANN", " Ann ", "ann", "aNN"] {
+        fixture.guess_wrong(login, 1).await;
+    }
+    assert_eq!(fixture.wait_of(log_in("ann")).await, 1);
+    assert!(fixture.can_log_in("bob").await);
+    assert!(fixture.can_log_in("ann@example.com").await);
+    // Success under one name leaves the other one alone, and who is signed in goes on.
+    assert_eq!(fixture.wait_of(log_in("ann")).await, 1);
+    fixture.principal(&signed_in).await;
+    fixture.logins.refresh(&signed_in.tokens.refresh_token).await.unwrap();
+}
+
+pub async fn id_14_t_028_the_51st_login_ends_the_one_used_longest_ago(fixture: Fixture) {
+    let first = fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap().tokens;
+    fixture.advance(1);
+    let second = fixture.log_in_with(log_in("ann")).await.unwrap().tokens;
+    for _ in 0..48 {
+        fixture.advance(1);
+        fixture.log_in_with(log_in("ann")).await.unwrap();
+    }
+    // The first one is used, so the second one is the oldest.
+    fixture.advance(1);
+    let first = fixture.logins.refresh(&first.refresh_token).await.unwrap();
+    fixture.log_in_with(log_in("ann")).await.unwrap();
+    assert!(fixture.token_counts(&first).await);
+    assert!(!fixture.token_counts(&second).await);
+}
+
+const NEW: &str = "staple of another horse";
+
+fn new_password(current: &str, new: &str) -> ChangePassword {
+    ChangePassword {
+        current: current.into(),
+        new: new.into(),
+        revoke_api_tokens: false,
+    }
+}
+
+impl Fixture {
+    async fn token_counts(&self, tokens: &Tokens) -> bool {
+        let token = tokens.access_token.expose_secret();
+        self.authentication.authenticate(token).await.is_ok()
+    }
+
+    async fn change_password(&self, caller: &Principal, change: ChangePassword) -> Result<Tokens, ChangePasswordError> {
+        self.accounts.change_password(caller, change, device()).await
+    }
+
+    async fn change_account(
+        &self,
+        caller: &Principal,
+        patch: AccountPatch,
+        current_password: Option<&str>,
+    ) -> Result<User, ChangeAccountError> {
+        let change = ChangeAccount {
+            patch,
+            current_password: current_password.map(Into::into),
+            if_match: None,
+        };
+        self.accounts.change(caller, change).await
+    }
+}
+
+pub async fn id_40_t_017_a_new_password_ends_every_login_and_opens_one(fixture: Fixture) {
+    let fixture = fixture.with(Settings {
+        principal_cache_ttl: Duration::from_secs(30),
+        ..Settings::default()
+    });
+    let one = fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap();
+    let other = fixture.log_in_with(log_in("ann")).await.unwrap();
+    let stranger = fixture.accounts.sign_up(sign_up("bob"), device()).await.unwrap();
+    let caller = fixture.principal(&one).await;
+    fixture.principal(&other).await;
+    let now = fixture.advance(5);
+    let tokens = fixture
+        .change_password(&caller, new_password(PASSWORD, NEW))
+        .await
+        .unwrap();
+    for ended in [&one.tokens, &other.tokens] {
+        assert!(!fixture.token_counts(ended).await);
+        fixture.logins.refresh(&ended.refresh_token).await.unwrap_err();
+    }
+    assert!(fixture.token_counts(&tokens).await);
+    assert!(fixture.token_counts(&stranger.tokens).await);
+    fixture.logins.refresh(&tokens.refresh_token).await.unwrap();
+    assert!(!fixture.can_log_in("ann").await);
+    let request = LogIn {
+        login: "ann".into(),
+        password: NEW.into(),
+    };
+    fixture.log_in_with(request).await.unwrap();
+    let user = fixture.user(caller.owner_id).await.unwrap();
+    assert_eq!((user.password_changed_at, user.version), (Some(now), 2));
+}
+
+pub async fn id_40_a_new_password_needs_the_current_one_and_keeps_the_rules(fixture: Fixture) {
+    let signed_in = fixture.accounts.sign_up(sign_up("ann-the-first"), device()).await.unwrap();
+    let caller = fixture.principal(&signed_in).await;
+    let long = "x".repeat(73);
+    for (new, code) in [
+        ("short", Code::PasswordTooShort),
+        (long.as_str(), Code::PasswordTooLong),
+        ("ANN-the-first", Code::PasswordWeak),
+        (PASSWORD, Code::PasswordUnchanged),
+    ] {
+        let refused = fixture.change_password(&caller, new_password(PASSWORD, new)).await;
+        let Err(ChangePasswordError::Invalid(refused)) = refused else {
+            panic!("{refused:?}")
+        };
+        let violation = &refused.violations()[0];
+        assert_eq!((violation.pointer.as_str(), violation.code), ("/new_password", code));
+    }
+    let refused = fixture.change_password(&caller, new_password(NEW, NEW)).await;
+    assert!(
+        matches!(refused, Err(ChangePasswordError::CurrentPasswordWrong)),
+        "{refused:?}"
+    );
+    assert!(fixture.token_counts(&signed_in.tokens).await);
+    assert!(fixture.can_log_in("ann-the-first").await);
+}
+
+pub async fn id_40_wrong_current_passwords_are_counted(fixture: Fixture) {
+    let signed_in = fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap();
+    let caller = fixture.principal(&signed_in).await;
+    let email = AccountPatch {
+        email: Patch::Set("ann@example.com".into()),
+        ..AccountPatch::default()
+    };
+    for _ in 0..3 {
+        let refused = fixture.change_password(&caller, new_password("not the password", NEW)).await;
+        assert!(matches!(refused, Err(ChangePasswordError::CurrentPasswordWrong)));
+    }
+    // Whatever the password is asked for.
+    for _ in 0..2 {
+        let refused = fixture.change_account(&caller, email.clone(), Some("not the password")).await;
+        assert!(matches!(refused, Err(ChangeAccountError::CurrentPasswordWrong)));
+    }
+    let refused = fixture.change_password(&caller, new_password(PASSWORD, NEW)).await;
+    assert!(matches!(refused, Err(ChangePasswordError::Throttled(_))), "{refused:?}");
+    let refused = fixture.change_account(&caller, email, Some(PASSWORD)).await;
+    assert!(matches!(refused, Err(ChangeAccountError::Throttled(_))), "{refused:?}");
+    // Counted under the id: logging in by name goes on.
+    assert!(fixture.can_log_in("ann").await);
+    fixture.advance(1);
+    let again = fixture.change_password(&caller, new_password(PASSWORD, NEW)).await;
+    again.unwrap();
+}
+
+pub async fn id_40_of_two_changes_at_once_one_wins(fixture: Fixture) {
+    let signed_in = fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap();
+    let caller = fixture.principal(&signed_in).await;
+    fixture.advance(1);
+    let answers = at_once(2, async |number| {
+        let new = format!("{NEW} {number}");
+        fixture.change_password(&caller, new_password(PASSWORD, &new)).await
+    })
+    .await;
+    let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!(won.len(), 1);
+    assert!(
+        matches!(lost[0], Err(ChangePasswordError::CurrentPasswordWrong)),
+        "{lost:?}"
+    );
+    assert!(fixture.token_counts(won[0].as_ref().unwrap()).await);
+}
+
+pub async fn id_40_no_login_with_the_old_password_slips_through(fixture: Fixture) {
+    for round in 0..4 {
+        let username = format!("ann{round}");
+        let signed_in = fixture.accounts.sign_up(sign_up(&username), device()).await.unwrap();
+        let caller = fixture.principal(&signed_in).await;
+        fixture.advance(1);
+        let (changed, logins) = tokio::join!(
+            fixture.change_password(&caller, new_password(PASSWORD, NEW)),
+            at_once(4, async |_| fixture.log_in_with(log_in(&username)).await),
+        );
+        let tokens = changed.unwrap();
+        for login in logins.into_iter().flatten() {
+            assert!(!fixture.token_counts(&login.tokens).await);
+        }
+        assert!(fixture.token_counts(&tokens).await);
+    }
+}
+
+pub async fn id_41_t_028_another_email_needs_the_password(fixture: Fixture) {
+    let fixture = fixture.with(Settings {
+        principal_cache_ttl: Duration::from_secs(30),
+        ..Settings::default()
+    });
+    let request = SignUp {
+        email: Some("ann@example.com".into()),
+        ..sign_up("ann")
+    };
+    let signed_in = fixture.accounts.sign_up(request, device()).await.unwrap();
+    let now = fixture.now();
+    fixture
+        .change_user(&signed_in.user, |user| user.email_verified_at = Some(now))
+        .await;
+    let caller = fixture.principal(&signed_in).await;
+    let email = |text: &str| AccountPatch {
+        email: Patch::Set(text.into()),
+        ..AccountPatch::default()
+    };
+    for password in [None, Some("not the password")] {
+        let refused = fixture.change_account(&caller, email("new@example.com"), password).await;
+        assert!(
+            matches!(refused, Err(ChangeAccountError::CurrentPasswordWrong)),
+            "{refused:?}"
+        );
+    }
+    let now = fixture.advance(5);
+    let changed = fixture
+        .change_account(&caller, email(" New@example.com "), Some(PASSWORD))
+        .await
+        .unwrap();
+    assert_eq!(changed.email.as_deref(), Some("New@example.com"));
+    assert_eq!((changed.email_verified_at, changed.updated_at), (None, now));
+    assert_eq!(fixture.user(caller.owner_id).await.unwrap(), changed);
+    // Felt at once, also where the caller was remembered.
+    let principal = fixture.principal(&signed_in).await;
+    assert_eq!(principal.email.as_deref(), Some("New@example.com"));
+    assert!(fixture.can_log_in("new@example.com").await);
+    assert!(!fixture.can_log_in("ann@example.com").await);
+}
+
+pub async fn id_41_a_username_and_an_email_are_one_accounts(fixture: Fixture) {
+    let request = SignUp {
+        email: Some("bob@example.com".into()),
+        ..sign_up("bob")
+    };
+    fixture.accounts.sign_up(request, device()).await.unwrap();
+    let signed_in = fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap();
+    let caller = fixture.principal(&signed_in).await;
+    let rename = |name: &str| AccountPatch {
+        username: Patch::Set(name.into()),
+        ..AccountPatch::default()
+    };
+    let refused = fixture.change_account(&caller, rename("BOB"), None).await;
+    assert!(matches!(refused, Err(ChangeAccountError::UsernameTaken)), "{refused:?}");
+    let email = AccountPatch {
+        email: Patch::Set("BOB@example.com".into()),
+        ..AccountPatch::default()
+    };
+    let refused = fixture.change_account(&caller, email, Some(PASSWORD)).await;
+    assert!(matches!(refused, Err(ChangeAccountError::EmailTaken)), "{refused:?}");
+    let refused = fixture.change_account(&caller, rename("a b"), None).await;
+    assert!(matches!(refused, Err(ChangeAccountError::Invalid(_))), "{refused:?}");
+    // A new name needs no password, and its new spelling is the same name.
+    for name in ["anna", "Anna"] {
+        assert_eq!(
+            fixture.change_account(&caller, rename(name), None).await.unwrap().username,
+            name
+        );
+    }
+    assert!(fixture.can_log_in("anna").await && !fixture.can_log_in("ann").await);
+}
+
+pub async fn id_41_a_change_is_of_one_version_and_nothing_is_no_change(fixture: Fixture) {
+    let signed_in = fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap();
+    let caller = fixture.principal(&signed_in).await;
+    fixture.advance(5);
+    let same = AccountPatch {
+        username: Patch::Set("ann".into()),
+        email: Patch::Clear,
+    };
+    for patch in [AccountPatch::default(), same] {
+        let user = fixture.change_account(&caller, patch, None).await.unwrap();
+        assert_eq!(user, signed_in.user);
+    }
+    let answers = at_once(4, async |number| {
+        let change = ChangeAccount {
+            patch: AccountPatch {
+                username: Patch::Set(format!("ann{number}")),
+                ..AccountPatch::default()
+            },
+            current_password: None,
+            if_match: Some(1),
+        };
+        fixture.accounts.change(&caller, change).await
+    })
+    .await;
+    let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!(won.len(), 1);
+    assert!(
+        lost.iter().all(|answer| matches!(answer, Err(ChangeAccountError::Stale))),
+        "{lost:?}"
+    );
+    assert_eq!(
+        fixture.user(caller.owner_id).await.unwrap(),
+        *won[0].as_ref().unwrap()
+    );
 }

@@ -31,7 +31,7 @@ impl Fixture {
     async fn is_let_in(&self, token: &str) -> bool {
         match self.authentication.authenticate(token).await {
             Ok(_) => true,
-            Err(AuthenticationError::Invalid) => false,
+            Err(AuthenticationError::Invalid | AuthenticationError::LoginEnded) => false,
             Err(error) => panic!("{error:?}"),
         }
     }
