@@ -237,6 +237,35 @@ macro_rules! for_every_case {
                 ]
             }
             chat {
+                file [
+                    t_061_names_and_extensions_are_whole_and_without_case,
+                    t_062_what_lies_on_a_device_is_found_only_when_asked_for,
+                    ch_35_a_hit_tells_where_the_attachment_stands,
+                    ch_35_newest_message_first_then_files_before_images_then_position,
+                    ch_35_filters_combine,
+                    ch_47_what_is_in_the_trash_has_no_files,
+                    ch_35_a_cursor_counts_for_its_own_audit_only,
+                    ch_91_a_filter_that_no_engine_keeps_is_refused,
+                    a_stranger_finds_no_files,
+                ]
+                search [
+                    t_063_words_match_whole_and_the_last_as_a_beginning,
+                    ch_40_traps_of_scripts_and_signs,
+                    ch_41_what_is_no_query_is_refused,
+                    ch_40_the_longest_texts_are_searchable_as_far_as_documents_go,
+                    ch_42_newest_first_then_the_highest_id,
+                    ch_42_a_hit_carries_its_session_and_an_excerpt,
+                    t_064_each_session_is_found_once,
+                    ch_40_a_session_is_found_by_name_character_and_task,
+                    t_065_the_very_next_search_agrees_with_every_change,
+                    ch_43_a_partial_message_is_found_by_what_it_says_so_far,
+                    ch_43_filters_combine,
+                    ch_43_what_is_not_committed_is_not_found,
+                    ch_43_a_cursor_counts_for_its_own_search_only,
+                    a_stranger_finds_nothing,
+                    ch_42_sessions_are_found_however_many_and_however_long,
+                    t_066_generated_texts_in_several_scripts,
+                ]
                 session [
                     ch_06_an_id_that_the_owner_has_is_taken,
                     ch_06_an_id_in_the_trash_is_taken,

@@ -9,6 +9,8 @@
 
 mod application;
 mod engine;
+mod issuer;
+mod plans;
 mod schema;
 mod statements;
 

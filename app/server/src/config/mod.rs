@@ -5,6 +5,7 @@
 
 mod database;
 mod environment;
+mod external_issuer;
 mod print;
 mod problem;
 mod reader;
@@ -27,9 +28,11 @@ use tracing_subscriber::EnvFilter;
 
 pub use database::{Database, StoreTarget};
 pub use environment::Environment;
+pub use external_issuer::IssuerConfig;
 pub use problem::ConfigError;
 pub use source::{Flag, Inputs};
 
+pub(crate) use external_issuer::EXTERNAL_ISSUERS;
 pub(crate) use problem::Problem;
 pub(crate) use source::variable_of;
 
@@ -133,6 +136,8 @@ pub struct Identity {
     pub ip_rate_per_minute: u32,
     /// Access tokens. Without keys, one is made in development and test.
     pub jwt: JwtConfig,
+    /// Whose tokens are accepted besides.
+    pub external_issuers: Vec<IssuerConfig>,
 }
 
 /// `[chat]`.
@@ -195,7 +200,7 @@ impl Config {
 
 /// Keys whose value is never shown and may be given as the name of a file.
 fn is_secret(key: &str) -> bool {
-    key == JWT_KEYS || (key.starts_with("database") && key.ends_with(".url"))
+    key == JWT_KEYS || key == EXTERNAL_ISSUERS || (key.starts_with("database") && key.ends_with(".url"))
 }
 
 fn read_http(reader: &mut Reader) -> Http {
@@ -235,6 +240,8 @@ fn read_identity(reader: &mut Reader) -> Identity {
     let sign_up = reader.choose("identity.sign_up", SignUpMode::Invite, &modes);
     let allow_weak_hashes = reader.get("identity.allow_weak_hashes", false);
     let cheapest = if allow_weak_hashes { 4 } else { 10 };
+    let jwt = read_jwt(reader);
+    let external_issuers = external_issuer::read(reader, &jwt.issuer);
     Identity {
         sign_up,
         access_ttl: reader.get_within("identity.access_ttl", 15 * MINUTE, MINUTE..=HOUR),
@@ -256,7 +263,8 @@ fn read_identity(reader: &mut Reader) -> Identity {
         password_min_length: reader.get_within("identity.password_min_length", 10, 8..=64),
         hash_workers: reader.get_within("identity.hash_workers", (cores / 2).max(1), 1..=1024),
         ip_rate_per_minute: reader.get("identity.ip_rate_per_minute", 30),
-        jwt: read_jwt(reader),
+        jwt,
+        external_issuers,
     }
 }
 

@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::Path;
 
+use larder_domain::identity::IssuerPolicy;
 use larder_sql::target::{Host, Tls};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
@@ -433,6 +434,101 @@ fn id_21_signing_keys() {
     ] {
         let error = load(&[("LARDER_IDENTITY__JWT__KEYS", keys)]).unwrap_err();
         assert!(error.contains(named) && !error.contains("0123"), "{error}");
+    }
+}
+
+#[test]
+fn id_50_external_issuers() {
+    let file = format!(
+        "[[identity.external_issuers]]\nname = \"shared\"\niss = \"https://a.example.com\"\naud = \"authenticated\"\n\
+         algorithms = [\"HS256\"]\nsecret = \"{SECRET}\"\n\
+         [[identity.external_issuers]]\nname = \"published\"\niss = \"https://b.example.com\"\naud = \"authenticated\"\n\
+         algorithms = [\"ES256\", \"RS256\", \"EdDSA\"]\njwks_url = \"http://127.0.0.1:9/keys\"\nauto_create = false\n\
+         trust_email = true\nallow_anonymous = \"yes\""
+    );
+    let config = load_with_file(&file, &[], &[]).unwrap();
+    let [shared, published] = &config.identity.external_issuers[..] else {
+        panic!("{:?}", config.identity.external_issuers);
+    };
+    assert_eq!(
+        (shared.name.as_str(), shared.issuer.issuer.as_str()),
+        ("shared", "https://a.example.com")
+    );
+    assert_eq!(shared.policy, IssuerPolicy::default());
+    let all = IssuerPolicy {
+        auto_create: false,
+        trust_email: true,
+        allow_anonymous: true,
+    };
+    assert_eq!((published.policy, published.issuer.algorithms.len()), (all, 3));
+    let printed = config.to_toml();
+    assert!(
+        !printed.contains(SECRET) && printed.contains("jwks_url = \"http://127.0.0.1:9/keys\""),
+        "{printed}"
+    );
+    assert!(!format!("{config:?}").contains(SECRET));
+    // What is printed is a file again, once the secret is put back.
+    let again = load_with_file(&printed.replace("********", SECRET), &[], &[]).unwrap();
+    assert_eq!(again.to_toml(), printed);
+}
+
+#[test]
+fn id_50_issuers_that_can_not_be_used_are_named() {
+    let good = format!(
+        "name = \"n\", iss = \"https://a.example.com\", aud = \"x\", algorithms = [\"HS256\"], secret = \"{SECRET}\""
+    );
+    for (entry, named) in [
+        (
+            good.replace("HS256", "none"),
+            "`algorithms`, a list of HS256, ES256, RS256, EdDSA",
+        ),
+        (good.replace("[\"HS256\"]", "[]"), "`algorithms` must not be empty"),
+        (good.replace("[\"HS256\"]", "\"HS256\""), "`algorithms`, a list"),
+        (good.replace("HS256", "ES256"), "HS256 alone with `secret`"),
+        (good.replace(SECRET, &SECRET[..31]), "fewer than 32 bytes"),
+        (good.replace(SECRET, "********"), "masked_value"),
+        (good.replace("https://a.example.com", "larder"), "`iss` must"),
+        (good.replace("iss =", "issuer ="), "has no `issuer`"),
+        (good.replace("\"n\"", "\"\""), "must have `name`"),
+        (good.replace("aud = \"x\", ", ""), "must have `aud`"),
+        (
+            format!("{good}, jwks_url = \"https://a.example.com/keys\""),
+            "either `secret` or `jwks_url`",
+        ),
+        (format!("{good}, trust_email = \"perhaps\""), "`trust_email` must be"),
+        (
+            good.replace(
+                &format!("secret = \"{SECRET}\""),
+                "jwks_url = \"http://a.example.com/keys\"",
+            )
+            .replace("HS256", "ES256"),
+            "`jwks_url` must be an https address",
+        ),
+        (
+            good.replace(
+                &format!("secret = \"{SECRET}\""),
+                "jwks_url = \"http://127.0.0.1:9/keys\"",
+            ),
+            "any of ES256, RS256, EdDSA with `jwks_url`",
+        ),
+    ] {
+        let list = format!("[{{ {entry} }}]");
+        let error = load(&[("LARDER_IDENTITY__EXTERNAL_ISSUERS", &list)]).unwrap_err();
+        assert!(error.contains("identity.external_issuers[0]"), "{error}");
+        assert!(error.contains(named) && !error.contains("invented"), "{error}");
+    }
+    let other_iss = good.replace("a.example", "b.example");
+    for (second, named) in [
+        (&good, "same `name`"),
+        (&good.replace("\"n\"", "\"m\""), "same `iss`"),
+        (&other_iss, "same `name`"),
+    ] {
+        let list = format!("[{{ {good} }}, {{ {second} }}]");
+        let error = load(&[("LARDER_IDENTITY__EXTERNAL_ISSUERS", &list)]).unwrap_err();
+        assert!(
+            error.contains("identity.external_issuers[1]") && error.contains(named),
+            "{error}"
+        );
     }
 }
 

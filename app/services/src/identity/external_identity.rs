@@ -206,6 +206,11 @@ impl AccountExternalIdentities {
                         holder
                     }
                     Some(_) => {
+                        // Perhaps the account that another request has made of this very subject since.
+                        if let Some(known) = unit.external_identities().find_with_user(subject).await? {
+                            undo(unit).await;
+                            return Ok(known);
+                        }
                         return refuse(unit, NotBrought::Refused(AuthenticationError::IdentityLinkRequired)).await;
                     }
                     None if !policy.auto_create => {
@@ -338,8 +343,11 @@ impl ExternalIdentityUseCases for AccountExternalIdentities {
             if erased_at.is_some_and(|erased_at| claims.predates(erased_at)) {
                 return refuse(unit, LinkError::TokenInvalid).await;
             }
-            if !unit.users().lock(owner_id).await? {
-                return refuse(unit, gone().into()).await;
+            // Locked, so that an account is not given another name of its own while it is being erased.
+            unit.users().lock(owner_id).await?;
+            let user = unit.users().find(owner_id).await?;
+            if user.is_none_or(|user| user.disabled_at.is_some()) {
+                return refuse(unit, LinkError::AccountUnknown).await;
             }
             let identity = claims.identity(id, owner_id, now);
             match unit.external_identities().insert(&identity).await {

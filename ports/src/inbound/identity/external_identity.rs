@@ -29,8 +29,9 @@ pub enum LinkError {
     /// The token is expired or never was good, or its subject was erased after it was issued.
     #[error("the external token is not valid")]
     TokenInvalid,
-    /// The subject is an anonymous user of an issuer whose anonymous users are not let in (`ID-51`).
-    #[error("anonymous users of the issuer are not let in")]
+    /// The subject is an anonymous user of an issuer whose anonymous users are not let in (`ID-51`), or the caller's account was
+    /// disabled a moment ago.
+    #[error("nobody who may be linked")]
     AccountUnknown,
     /// The subject is linked to an account already.
     #[error("the identity is taken")]
