@@ -58,6 +58,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("poem-openapi", &["larder-http"]),
     ("bcrypt", &["larder-security"]),
     ("jsonwebtoken", &["larder-security"]),
+    ("hyper", &["larder-security"]),
     ("clap", &["larder"]),
     ("figment", &["larder"]),
 ];

@@ -8,9 +8,18 @@
 )]
 
 mod account;
+mod administration;
+mod api_token;
 mod document;
+mod external_identity;
+mod favourite;
 mod framework;
 mod health;
+mod login;
 mod message;
+mod message_edit;
 mod session;
+mod tag;
+mod summary;
+mod prompt;
 mod support;

@@ -5,18 +5,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use larder_domain::chat::{Message, MessageDraft, SenderRole, Session, SessionDraft, Stamp};
-use larder_domain::identity::{Principal, PrincipalKind, User};
+use larder_domain::ApiTokenId;
+use larder_domain::identity::{Principal, PrincipalKind, Role, Scope, User};
 use larder_domain::{AttachmentId, Instant, LoginId, MessageId, OwnerId, SessionId};
 use larder_http::{Api, HttpOptions, endpoint};
 use larder_ports::inbound::chat::MessageView;
 use larder_ports::inbound::identity::AuthenticationError;
 use larder_ports::inbound::{ContextState, Readiness};
+use larder_ports::testing::{MockFavouriteUseCases, MockMessageEditUseCases};
+use larder_ports::testing::{MockApiTokenUseCases, MockErasureUseCases, MockInvitationUseCases, MockUserUseCases};
+use larder_ports::testing::MockExternalIdentityUseCases;
+use larder_ports::testing::{MockFileUseCases, MockSearchUseCases};
+use larder_ports::testing::{MockPromptUseCases, MockSummaryUseCases, MockTagUseCases};
 use larder_ports::testing::{
-    FixedClock, MockAccountUseCases, MockAuthentication, MockMessageUseCases, MockSessionUseCases, SequentialIds,
+    FixedClock, MockAccountUseCases, MockAuthentication, MockLoginUseCases, MockMessageUseCases, MockSessionUseCases, SequentialIds,
 };
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method, StatusCode};
-use poem::{Endpoint, EndpointExt, Request, Response};
+use poem::http::uri::Scheme;
+use poem::web::{LocalAddr, RemoteAddr};
+use poem::{Addr, Endpoint, EndpointExt, Request, RequestParts, Response};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -89,6 +97,15 @@ pub(crate) fn caller() -> Principal {
     }
 }
 
+/// The same person by an API token.
+pub(crate) fn program(scopes: &[Scope]) -> Principal {
+    let id = ApiTokenId(Uuid::from_u128(0x70));
+    Principal {
+        kind: PrincipalKind::ApiToken(id, scopes.iter().copied().collect()),
+        ..caller()
+    }
+}
+
 /// What the contexts say about themselves; `None` never answers.
 pub(crate) struct Contexts(pub(crate) Option<Vec<ContextState>>);
 
@@ -102,12 +119,25 @@ impl Readiness for Contexts {
     }
 }
 
-/// The mocks of an application. Knows the tokens `good` and `expired`.
+/// The mocks of an application. Knows the tokens `good`, `admin`, `reader` and `writer` (of programs), and `expired`.
 pub(crate) struct Ports {
     pub(crate) accounts: MockAccountUseCases,
+    pub(crate) logins: MockLoginUseCases,
+    pub(crate) files: MockFileUseCases,
+    pub(crate) search: MockSearchUseCases,
+    pub(crate) api_tokens: MockApiTokenUseCases,
+    pub(crate) external_identities: MockExternalIdentityUseCases,
+    pub(crate) users: MockUserUseCases,
+    pub(crate) invitations: MockInvitationUseCases,
+    pub(crate) erasures: MockErasureUseCases,
     pub(crate) authentication: MockAuthentication,
     pub(crate) sessions: MockSessionUseCases,
+    pub(crate) tags: MockTagUseCases,
+    pub(crate) prompts: MockPromptUseCases,
+    pub(crate) summaries: MockSummaryUseCases,
     pub(crate) messages: MockMessageUseCases,
+    pub(crate) edits: MockMessageEditUseCases,
+    pub(crate) favourites: MockFavouriteUseCases,
     pub(crate) contexts: Contexts,
     pub(crate) options: HttpOptions,
 }
@@ -117,14 +147,34 @@ impl Ports {
         let mut authentication = MockAuthentication::new();
         authentication.expect_authenticate().returning(|token| match token {
             "good" => Ok(caller()),
+            "admin" => Ok(Principal {
+                roles: vec![Role::Admin],
+                ..caller()
+            }),
+            "reader" => Ok(program(&[Scope::ChatRead])),
+            "writer" => Ok(program(&[Scope::ChatWrite])),
             "expired" => Err(AuthenticationError::Expired),
+            "logged out" => Err(AuthenticationError::LoginEnded),
             _ => Err(AuthenticationError::Invalid),
         });
         Self {
             accounts: MockAccountUseCases::new(),
+            logins: MockLoginUseCases::new(),
+            files: MockFileUseCases::new(),
+            search: MockSearchUseCases::new(),
+            api_tokens: MockApiTokenUseCases::new(),
+            external_identities: MockExternalIdentityUseCases::new(),
+            users: MockUserUseCases::new(),
+            invitations: MockInvitationUseCases::new(),
+            erasures: MockErasureUseCases::new(),
             authentication,
             sessions: MockSessionUseCases::new(),
+            tags: MockTagUseCases::new(),
+            prompts: MockPromptUseCases::new(),
+            summaries: MockSummaryUseCases::new(),
             messages: MockMessageUseCases::new(),
+            edits: MockMessageEditUseCases::new(),
+            favourites: MockFavouriteUseCases::new(),
             contexts: Contexts(Some(vec![])),
             options: HttpOptions::default(),
         }
@@ -133,9 +183,22 @@ impl Ports {
     pub(crate) fn app(self) -> App {
         let api = Api {
             accounts: Arc::new(self.accounts),
+            logins: Arc::new(self.logins),
+            files: Arc::new(self.files),
+            search: Arc::new(self.search),
+            api_tokens: Arc::new(self.api_tokens),
+            external_identities: Arc::new(self.external_identities),
+            users: Arc::new(self.users),
+            invitations: Arc::new(self.invitations),
+            erasures: Arc::new(self.erasures),
             authentication: Arc::new(self.authentication),
             sessions: Arc::new(self.sessions),
+            tags: Arc::new(self.tags),
+            prompts: Arc::new(self.prompts),
+            summaries: Arc::new(self.summaries),
             messages: Arc::new(self.messages),
+            message_edits: Arc::new(self.edits),
+            favourites: Arc::new(self.favourites),
             readiness: Arc::new(self.contexts),
             clock: Arc::new(FixedClock::new()),
             ids: Arc::new(SequentialIds::default()),
@@ -149,11 +212,29 @@ pub(crate) struct App(BoxEndpoint<'static, Response>);
 impl App {
     /// A request with the token `good`.
     pub(crate) fn call(&self, method: Method, uri: &str) -> Call<'_> {
-        self.anonymous(method, uri).header("authorization", "Bearer good")
+        self.by("good", method, uri)
+    }
+
+    /// A request with a token.
+    pub(crate) fn by(&self, token: &str, method: Method, uri: &str) -> Call<'_> {
+        let bearer = format!("Bearer {token}");
+        self.anonymous(method, uri).header("authorization", &bearer)
     }
 
     pub(crate) fn get(&self, uri: &str) -> Call<'_> {
         self.call(Method::GET, uri)
+    }
+
+    /// The peer from which a request comes is unknown unless set.
+    pub(crate) fn from(&self, peer: &str, method: Method, uri: &str) -> Call<'_> {
+        let request = poem::http::Request::builder().method(method).uri(uri).body(()).unwrap();
+        let peer = RemoteAddr(Addr::SocketAddr(format!("{peer}:4711").parse().unwrap()));
+        let (parts, ()) = request.into_parts();
+        let parts = RequestParts::from((parts, LocalAddr::default(), peer, Scheme::HTTP));
+        Call {
+            app: self,
+            request: Request::from_parts(parts, poem::Body::empty()),
+        }
     }
 
     pub(crate) fn anonymous(&self, method: Method, uri: &str) -> Call<'_> {
