@@ -10,7 +10,7 @@ use crate::engine::postgres::Database;
 use crate::engine::sqlite;
 
 /// The statements of a dialect with their texts.
-fn texts(dialect: Dialect, schema: &str) -> Vec<(&'static Statement, String)> {
+pub(crate) fn texts(dialect: Dialect, schema: &str) -> Vec<(&'static Statement, String)> {
     let catalogue = Catalogue::new(dialect, schema);
     let texts: Vec<_> = statements()
         .filter_map(|statement| Some((statement, catalogue.text(statement)?.to_string())))
@@ -54,7 +54,7 @@ async fn postgres_understands_every_statement() {
 
 /// Prepares a statement as `s`. The adapters tell the server the type of every parameter, the catalogue doesn't; so where the
 /// server can't find one out by itself, any type that fits is good enough.
-async fn prepare(connection: &mut PgConnection, text: &str) -> Result<(), sqlx::Error> {
+pub(crate) async fn prepare(connection: &mut PgConnection, text: &str) -> Result<(), sqlx::Error> {
     const TYPES: [&str; 7] = ["unknown", "uuid", "text", "bigint", "boolean", "timestamptz", "bytea"];
     let mut types: Vec<usize> = Vec::new();
     loop {
@@ -85,7 +85,7 @@ async fn prepare(connection: &mut PgConnection, text: &str) -> Result<(), sqlx::
     }
 }
 
-async fn run(connection: &mut PgConnection, text: &str) -> Result<Vec<PgRow>, sqlx::Error> {
+pub(crate) async fn run(connection: &mut PgConnection, text: &str) -> Result<Vec<PgRow>, sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(text.to_owned()))
         .fetch_all(connection)
         .await
@@ -110,4 +110,42 @@ async fn sqlite_understands_every_statement() {
         assert_eq!(writes, statement.effect == Effect::Writes, "{name}");
     }
     connection.close().await.unwrap();
+}
+
+/// Every table with rows of an owner is emptied when the owner is erased: by a statement of its own, or with the row that its rows
+/// belong to.
+#[test]
+fn id_44_no_table_with_an_owner_is_forgotten() {
+    let is_emptied = |table: &str| {
+        statements().any(|statement| {
+            let deletes = statement.text.contains(&format!("DELETE FROM {{s}}{table} WHERE"));
+            deletes && (statement.name.ends_with(".erase") || statement.name.starts_with("identity_erasures.delete_"))
+        })
+    };
+    let (mut met, mut tables) = (0, Vec::new());
+    for context in Context::ALL {
+        for migration in context.migrations() {
+            let script = migration.up(Dialect::Postgres);
+            for (_, rest) in script
+                .match_indices("CREATE TABLE ")
+                .map(|(at, what)| script.split_at(at + what.len()))
+            {
+                let end = rest.find("\n)").unwrap_or(rest.len());
+                let (name, body) = rest[..end].split_once(' ').unwrap();
+                // These are what an erasure leaves behind.
+                let is_trace = ["identity_erasures", "identity_erased_subjects"].contains(&name);
+                let has_owner = ["owner_id uuid", "user_id uuid", "created_by uuid"]
+                    .iter()
+                    .any(|column| body.contains(column));
+                if has_owner && !is_trace && name != "identity_state" {
+                    met += 1;
+                    if !is_emptied(name) && !body.contains("ON DELETE CASCADE") {
+                        tables.push(name);
+                    }
+                }
+            }
+        }
+    }
+    assert!(met >= 15, "{met}");
+    assert_eq!(tables, Vec::<&str>::new());
 }

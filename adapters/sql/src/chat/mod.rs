@@ -12,9 +12,9 @@ mod session;
 mod summary;
 mod tag;
 
-use larder_ports::outbound::{IdempotencyKeys, OwnedRows};
-use larder_ports::outbound::chat::{Favourites, Files, MessageEdits, Revisions, Search};
 use larder_ports::outbound::chat::{ChatUnit, Messages, Prompts, Sessions, Summaries, Tags};
+use larder_ports::outbound::chat::{Favourites, Files, MessageEdits, Revisions, Search};
+use larder_ports::outbound::{IdempotencyKeys, OwnedRows};
 
 use crate::catalogue::Fragment;
 use crate::{Connection, Statement, Unit};
@@ -71,7 +71,19 @@ impl<C: Connection> ChatUnit for Unit<C> {
 
 /// Every statement of the context, by aggregate.
 pub(crate) fn statements() -> &'static [&'static [&'static Statement]] {
-    &[erasure::STATEMENTS, session::STATEMENTS, tag::STATEMENTS, prompt::STATEMENTS, summary::STATEMENTS, message::STATEMENTS, message_edit::STATEMENTS, revision::STATEMENTS, favourite::STATEMENTS, file::STATEMENTS, search::STATEMENTS]
+    &[
+        erasure::STATEMENTS,
+        session::STATEMENTS,
+        tag::STATEMENTS,
+        prompt::STATEMENTS,
+        summary::STATEMENTS,
+        message::STATEMENTS,
+        message_edit::STATEMENTS,
+        revision::STATEMENTS,
+        favourite::STATEMENTS,
+        file::STATEMENTS,
+        search::STATEMENTS,
+    ]
 }
 
 /// What the dialects spell differently, and column lists.
@@ -112,6 +124,12 @@ pub(crate) fn fragments() -> &'static [Fragment] {
         search::INSERTED_END,
         search::UPDATED_BEGIN,
         search::UPDATED_END,
+        session::BY_RECENT,
+        session::BY_CHARACTER,
+        session::BY_GROUP,
+        session::BY_TASK,
+        session::BY_TRASH,
+        session::BY_UNSUMMARISED,
         session::TAGGED,
         tag::SMALLEST,
         summary::ARRAYS,

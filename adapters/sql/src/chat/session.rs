@@ -104,18 +104,35 @@ pub(crate) const FILTER: &str = "s.owner_id = $1 AND (s.last_update, s.id) < ($2
 pub(crate) const TAGGED: Fragment = Fragment {
     mark: "{tagged_sessions}",
     postgres: "SELECT t.session_id FROM {s}chat_session_tags t WHERE t.owner_id = $1 \
-               AND t.tag_norm IN (SELECT json_array_elements_text($11::json)) \
+               AND t.tag_norm = ANY (ARRAY(SELECT json_array_elements_text($11::json))) \
                GROUP BY t.session_id HAVING count(*) >= $12",
-    sqlite: "SELECT t.session_id FROM {s}chat_session_tags t WHERE t.owner_id = $1 \
+    sqlite: "SELECT t.session_id FROM {s}chat_session_tags t INDEXED BY ix_chat_session_tags__tag WHERE t.owner_id = $1 \
              AND t.tag_norm IN (SELECT x.value FROM json_each($11) x) \
              GROUP BY t.session_id HAVING count(*) >= $12",
 };
 
-/// One page by one index: `$ways` are the conditions that lead to it.
+/// The index by which SQLite is to read: it keeps no statistics unless asked to, and would take the one whose order fits. A
+/// statement that an index doesn't fit is refused by SQLite, so this can't be wrong unnoticed.
+pub(crate) const BY_RECENT: Fragment = by("{by_recent}", "INDEXED BY ix_chat_sessions__recent");
+pub(crate) const BY_CHARACTER: Fragment = by("{by_character}", "INDEXED BY ix_chat_sessions__character");
+pub(crate) const BY_GROUP: Fragment = by("{by_group}", "INDEXED BY ix_chat_sessions__group");
+pub(crate) const BY_TASK: Fragment = by("{by_task}", "INDEXED BY ix_chat_sessions__task");
+pub(crate) const BY_TRASH: Fragment = by("{by_trash}", "INDEXED BY ix_chat_sessions__trash");
+pub(crate) const BY_UNSUMMARISED: Fragment = by("{by_unsummarised}", "INDEXED BY ix_chat_sessions__unsummarised");
+
+const fn by(mark: &'static str, sqlite: &'static str) -> Fragment {
+    Fragment {
+        mark,
+        postgres: "",
+        sqlite,
+    }
+}
+
+/// One page by one index: `$ways` are the index and the conditions that lead to it.
 macro_rules! page_by {
     ($ways:literal) => {
         concat!(
-            "SELECT s.* FROM {s}chat_sessions s WHERE ",
+            "SELECT s.* FROM {s}chat_sessions s ",
             $ways,
             " AND {session_filter} ORDER BY s.last_update DESC, s.id DESC LIMIT $4"
         )
@@ -164,7 +181,7 @@ macro_rules! lists {
             static $all: Statement = Statement {
                 name: concat!("chat_sessions.list_all_by_", $name),
                 effect: Effect::Reads,
-                text: merged!($($ways,)+ "s.deleted_at IS NOT NULL"),
+                text: merged!($($ways,)+ "{by_trash} WHERE s.deleted_at IS NOT NULL"),
                 only: None,
             };
         )+
@@ -172,17 +189,20 @@ macro_rules! lists {
 }
 
 lists! {
-    LIVE_BY_TIME, ALL_BY_TIME, "time": "s.deleted_at IS NULL";
-    LIVE_BY_CHARACTER, ALL_BY_CHARACTER, "character": "s.deleted_at IS NULL AND s.character_name = $6";
-    LIVE_BY_GROUP, ALL_BY_GROUP, "group": "s.deleted_at IS NULL AND s.group_id = $9";
-    LIVE_BY_TASK, ALL_BY_TASK, "task": "s.deleted_at IS NULL AND s.task_status = $7";
-    LIVE_BY_ANY_TASK, ALL_BY_ANY_TASK, "any_task": "s.deleted_at IS NULL AND s.task_status = 'active'",
-        "s.deleted_at IS NULL AND s.task_status = 'waiting'", "s.deleted_at IS NULL AND s.task_status = 'done'";
+    LIVE_BY_TIME, ALL_BY_TIME, "time": "{by_recent} WHERE s.deleted_at IS NULL";
+    LIVE_BY_CHARACTER, ALL_BY_CHARACTER, "character":
+        "{by_character} WHERE s.deleted_at IS NULL AND s.character_name = $6";
+    LIVE_BY_GROUP, ALL_BY_GROUP, "group": "{by_group} WHERE s.deleted_at IS NULL AND s.group_id = $9";
+    LIVE_BY_TASK, ALL_BY_TASK, "task": "{by_task} WHERE s.deleted_at IS NULL AND s.task_status = $7";
+    LIVE_BY_ANY_TASK, ALL_BY_ANY_TASK, "any_task":
+        "{by_task} WHERE s.deleted_at IS NULL AND s.task_status = 'active'",
+        "{by_task} WHERE s.deleted_at IS NULL AND s.task_status = 'waiting'",
+        "{by_task} WHERE s.deleted_at IS NULL AND s.task_status = 'done'";
 }
 static TRASH: Statement = Statement {
     name: "chat_sessions.list_trash",
     effect: Effect::Reads,
-    text: merged!("s.deleted_at IS NOT NULL"),
+    text: merged!("{by_trash} WHERE s.deleted_at IS NOT NULL"),
     only: None,
 };
 static LIVE_BY_TAGS: Statement = Statement {
@@ -415,7 +435,10 @@ impl<C: Connection> Sessions for Unit<C> {
         id: SessionId,
         now: Instant,
     ) -> Result<Option<Session>, StorageError> {
-        if !self.execute(&RESTORE, &[owner_id.into(), id.into(), now.into()]).await? {
+        if !self
+            .execute(&RESTORE, &[owner_id.into(), id.into(), now.into()])
+            .await?
+        {
             return Ok(None);
         }
         Sessions::find(self, owner_id, id).await
@@ -427,7 +450,8 @@ impl<C: Connection> Sessions for Unit<C> {
         id: SessionId,
         expected: Option<Version>,
     ) -> Result<bool, StorageError> {
-        self.execute(&PURGE, &[owner_id.into(), id.into(), expected.into()]).await
+        self.execute(&PURGE, &[owner_id.into(), id.into(), expected.into()])
+            .await
     }
 }
 

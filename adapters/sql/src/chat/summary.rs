@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use larder_domain::chat::{Summary, SummaryState};
 use larder_domain::{Instant, OwnerId, SessionId, SummaryId, Version};
-use larder_ports::outbound::chat::{Coverage, SummarisedSession, Summaries};
+use larder_ports::outbound::chat::{Coverage, Summaries, SummarisedSession};
 use larder_ports::outbound::{BoxError, Place, StorageError};
 use uuid::Uuid;
 
@@ -87,24 +87,23 @@ static DELETE: Statement = Statement {
 
 /// A list of live sessions with their summaries, by the index that leads to the sessions in their order.
 macro_rules! by_session {
-    ($join:literal, $state:literal) => {
+    ($index:literal, $join:literal, $state:literal) => {
         concat!(
             "SELECT s.id, s.name, s.last_update, s.content_revision, {summary_columns} FROM {s}chat_sessions s ",
+            $index,
             $join,
             " WHERE s.owner_id = $1 AND s.deleted_at IS NULL AND (s.last_update, s.id) < ($2, $3) AND ",
             $state,
             " ORDER BY s.last_update DESC, s.id DESC LIMIT $4"
         )
     };
-    (with $state:literal) => {
-        by_session!(
-            "CROSS JOIN {s}chat_summaries m",
-            $state
-        )
+    ($index:literal with $state:literal) => {
+        by_session!($index, " CROSS JOIN {s}chat_summaries m", $state)
     };
-    (maybe_with $state:literal) => {
+    ($index:literal maybe_with $state:literal) => {
         by_session!(
-            "LEFT JOIN {s}chat_summaries m ON m.owner_id = s.owner_id AND m.session_id = s.id",
+            $index,
+            " LEFT JOIN {s}chat_summaries m ON m.owner_id = s.owner_id AND m.session_id = s.id",
             $state
         )
     };
@@ -113,27 +112,27 @@ macro_rules! by_session {
 static LIST_ANY: Statement = Statement {
     name: "chat_summaries.list_any",
     effect: Effect::Reads,
-    text: by_session!(maybe_with "(s.message_count > 0 OR s.summarised_revision > 0)"),
+    text: by_session!("{by_recent}" maybe_with "(s.message_count > 0 OR s.summarised_revision > 0)"),
     only: None,
 };
 static LIST_MISSING: Statement = Statement {
     name: "chat_summaries.list_missing",
     effect: Effect::Reads,
-    text: by_session!(maybe_with "s.content_revision > s.summarised_revision AND s.summarised_revision = 0 \
+    text: by_session!("{by_unsummarised}" maybe_with "s.content_revision > s.summarised_revision AND s.summarised_revision = 0 \
                                   AND s.message_count > 0"),
     only: None,
 };
 static LIST_CONTENT: Statement = Statement {
     name: "chat_summaries.list_content",
     effect: Effect::Reads,
-    text: by_session!(with "m.owner_id = $1 AND m.session_id = s.id AND s.content_revision > s.summarised_revision \
+    text: by_session!("{by_unsummarised}" with "m.owner_id = $1 AND m.session_id = s.id AND s.content_revision > s.summarised_revision \
                             AND s.summarised_revision > 0"),
     only: None,
 };
 static LIST_FRESH: Statement = Statement {
     name: "chat_summaries.list_fresh",
     effect: Effect::Reads,
-    text: by_session!(with "m.owner_id = $1 AND m.session_id = s.id AND s.content_revision <= s.summarised_revision \
+    text: by_session!("{by_recent}" with "m.owner_id = $1 AND m.session_id = s.id AND s.content_revision <= s.summarised_revision \
                             AND m.config_version >= $5"),
     only: None,
 };
@@ -141,10 +140,13 @@ static LIST_FRESH: Statement = Statement {
 static LIST_CONFIG: Statement = Statement {
     name: "chat_summaries.list_config",
     effect: Effect::Reads,
-    text: "SELECT s.id, s.name, s.last_update, s.content_revision, {summary_columns} FROM {s}chat_summaries m \
-           CROSS JOIN {s}chat_sessions s WHERE m.owner_id = $1 AND m.config_version < $5 AND s.owner_id = $1 \
-           AND s.id = m.session_id AND s.deleted_at IS NULL AND s.content_revision <= s.summarised_revision \
-           AND (s.last_update, s.id) < ($2, $3) ORDER BY s.last_update DESC, s.id DESC LIMIT $4",
+    text: "WITH c AS MATERIALIZED (SELECT m.session_id FROM {s}chat_summaries m WHERE m.owner_id = $1 \
+             AND m.config_version < $5) \
+           SELECT s.id, s.name, s.last_update, s.content_revision, {summary_columns} FROM c \
+           CROSS JOIN {s}chat_sessions s CROSS JOIN {s}chat_summaries m WHERE s.owner_id = $1 \
+           AND s.id = c.session_id AND m.owner_id = $1 AND m.session_id = c.session_id AND s.deleted_at IS NULL \
+           AND s.content_revision <= s.summarised_revision AND (s.last_update, s.id) < ($2, $3) \
+           ORDER BY s.last_update DESC, s.id DESC LIMIT $4",
     only: None,
 };
 
@@ -220,11 +222,7 @@ impl<C: Connection> Summaries for Unit<C> {
         Summaries::find(self, summary.owner_id, summary.session_id).await
     }
 
-    async fn find(
-        &mut self,
-        owner_id: OwnerId,
-        session_id: SessionId,
-    ) -> Result<Option<(Summary, i64)>, StorageError> {
+    async fn find(&mut self, owner_id: OwnerId, session_id: SessionId) -> Result<Option<(Summary, i64)>, StorageError> {
         let row = self
             .fetch_optional(&FIND, &[owner_id.into(), session_id.into()])
             .await?;
