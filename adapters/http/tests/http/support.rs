@@ -4,25 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_domain::chat::{Message, MessageDraft, SenderRole, Session, SessionDraft, Stamp};
 use larder_domain::ApiTokenId;
+use larder_domain::chat::{Message, MessageDraft, SenderRole, Session, SessionDraft, Stamp};
 use larder_domain::identity::{Principal, PrincipalKind, Role, Scope, User};
 use larder_domain::{AttachmentId, Instant, LoginId, MessageId, OwnerId, SessionId};
 use larder_http::{Api, HttpOptions, endpoint};
 use larder_ports::inbound::chat::MessageView;
 use larder_ports::inbound::identity::AuthenticationError;
 use larder_ports::inbound::{ContextState, Readiness};
-use larder_ports::testing::{MockFavouriteUseCases, MockMessageEditUseCases};
-use larder_ports::testing::{MockApiTokenUseCases, MockErasureUseCases, MockInvitationUseCases, MockUserUseCases};
 use larder_ports::testing::MockExternalIdentityUseCases;
+use larder_ports::testing::{
+    FixedClock, MockAccountUseCases, MockAuthentication, MockLoginUseCases, MockMessageUseCases, MockSessionUseCases,
+    SequentialIds,
+};
+use larder_ports::testing::{MockApiTokenUseCases, MockErasureUseCases, MockInvitationUseCases, MockUserUseCases};
+use larder_ports::testing::{MockFavouriteUseCases, MockMessageEditUseCases};
 use larder_ports::testing::{MockFileUseCases, MockSearchUseCases};
 use larder_ports::testing::{MockPromptUseCases, MockSummaryUseCases, MockTagUseCases};
-use larder_ports::testing::{
-    FixedClock, MockAccountUseCases, MockAuthentication, MockLoginUseCases, MockMessageUseCases, MockSessionUseCases, SequentialIds,
-};
 use poem::endpoint::BoxEndpoint;
-use poem::http::{HeaderMap, Method, StatusCode};
 use poem::http::uri::Scheme;
+use poem::http::{HeaderMap, Method, StatusCode};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, EndpointExt, Request, RequestParts, Response};
 use serde_json::Value;
