@@ -176,7 +176,10 @@ async fn id_13_t_029_an_address_may_come_so_often_in_a_minute() {
         statuses.push(reply.status.as_u16());
     }
     assert!(statuses[..30].iter().all(|status| *status == 422), "{statuses:?}");
-    assert!(statuses.iter().filter(|status| **status == 429).count() >= 9, "{statuses:?}");
+    assert!(
+        statuses.iter().filter(|status| **status == 429).count() >= 9,
+        "{statuses:?}"
+    );
     // Another address has a count of its own, and other operations are not counted.
     let body = r#"{"login":"ann","password":"wrong"}"#;
     let reply = app.from("203.0.113.10", Method::POST, LOGIN).json(body).send().await;
@@ -196,7 +199,9 @@ async fn id_13_behind_a_trusted_proxy_the_address_is_the_one_it_names() {
     });
     let app = ports.app();
     let log_in = async |forwarded: &str| {
-        let call = app.from("10.1.2.3", Method::POST, LOGIN).header("x-forwarded-for", forwarded);
+        let call = app
+            .from("10.1.2.3", Method::POST, LOGIN)
+            .header("x-forwarded-for", forwarded);
         let reply = call.json(r#"{"login":"ann","password":"long enough"}"#).send().await;
         reply.status.as_u16()
     };
@@ -294,7 +299,11 @@ async fn id_41_what_a_change_of_account_refuses() {
         let mut ports = Ports::new();
         ports.accounts.expect_change().return_once(|_, _| Err(error));
         let app = ports.app();
-        let reply = app.call(Method::PATCH, ACCOUNT).json(r#"{"email":"a@example.com"}"#).send().await;
+        let reply = app
+            .call(Method::PATCH, ACCOUNT)
+            .json(r#"{"email":"a@example.com"}"#)
+            .send()
+            .await;
         reply.problem(status, code);
     }
     let app = Ports::new().app();
@@ -325,8 +334,7 @@ async fn id_40_a_new_password_answers_new_tokens_that_no_cache_keeps() {
             Ok(tokens())
         });
     let app = ports.app();
-    let body =
-        r#"{"current_password":"long enough","new_password":"longer than that","revoke_api_tokens":true}"#;
+    let body = r#"{"current_password":"long enough","new_password":"longer than that","revoke_api_tokens":true}"#;
     let call = app.call(Method::PUT, PASSWORD).header("user-agent", "a browser");
     let reply = call.json(body).send().await;
     assert_eq!(reply.status, 200);
@@ -336,14 +344,25 @@ async fn id_40_a_new_password_answers_new_tokens_that_no_cache_keeps() {
 
 #[tokio::test]
 async fn id_40_what_a_change_of_password_refuses() {
-    let unchanged = Invalid::one("/new_password", Code::PasswordUnchanged, "must not be the current password");
+    let unchanged = Invalid::one(
+        "/new_password",
+        Code::PasswordUnchanged,
+        "must not be the current password",
+    );
     for (error, status, code) in [
         (ChangePasswordError::CurrentPasswordWrong, 403, "current_password_wrong"),
-        (ChangePasswordError::Throttled(Throttled(Duration::ZERO)), 429, "login_throttled"),
+        (
+            ChangePasswordError::Throttled(Throttled(Duration::ZERO)),
+            429,
+            "login_throttled",
+        ),
         (unchanged.into(), 422, "password_unchanged"),
     ] {
         let mut ports = Ports::new();
-        ports.accounts.expect_change_password().return_once(|_, _, _| Err(error));
+        ports
+            .accounts
+            .expect_change_password()
+            .return_once(|_, _, _| Err(error));
         let app = ports.app();
         let body = r#"{"current_password":"s3cret one","new_password":"s3cret two"}"#;
         let reply = app.call(Method::PUT, PASSWORD).json(body).send().await;

@@ -50,13 +50,20 @@ fn external() -> Ports {
 #[tokio::test]
 async fn id_55_a_page_of_identities() {
     let mut ports = external();
-    ports.external_identities.expect_list().once().returning(|caller, page| {
-        assert_eq!((caller.owner_id, page.limit, page.cursor.as_deref()), (OWNER, 1, Some("c1")));
-        Ok(Page {
-            data: vec![identity()],
-            next_cursor: Some("c2".into()),
-        })
-    });
+    ports
+        .external_identities
+        .expect_list()
+        .once()
+        .returning(|caller, page| {
+            assert_eq!(
+                (caller.owner_id, page.limit, page.cursor.as_deref()),
+                (OWNER, 1, Some("c1"))
+            );
+            Ok(Page {
+                data: vec![identity()],
+                next_cursor: Some("c2".into()),
+            })
+        });
     let reply = ports.app().get(&format!("{IDENTITIES}?limit=1&cursor=c1")).send().await;
     let expected = format!(r#"{{"data":[{SHOWN}],"next_cursor":"c2"}}"#);
     assert_eq!((reply.status.as_u16(), reply.body), (200, expected));
@@ -99,7 +106,11 @@ async fn id_55_only_a_local_login_links() {
     let reply = external().app().call(Method::POST, IDENTITIES).json(LINK).send().await;
     reply.problem(403, "interactive_login_required");
     let app = Ports::new().app();
-    for (method, path) in [(Method::GET, IDENTITIES), (Method::POST, IDENTITIES), (Method::DELETE, IDENTITY)] {
+    for (method, path) in [
+        (Method::GET, IDENTITIES),
+        (Method::POST, IDENTITIES),
+        (Method::DELETE, IDENTITY),
+    ] {
         let reply = app.by("writer", method, path).json(LINK).send().await;
         reply.problem(403, "interactive_login_required");
     }
@@ -142,17 +153,29 @@ async fn why_an_identity_is_not_linked() {
 #[tokio::test]
 async fn id_55_unlinking() {
     let mut ports = external();
-    ports.external_identities.expect_unlink().once().returning(|caller, id| {
-        assert_eq!((caller.owner_id, id), (OWNER, identity().id));
-        Ok(())
-    });
+    ports
+        .external_identities
+        .expect_unlink()
+        .once()
+        .returning(|caller, id| {
+            assert_eq!((caller.owner_id, id), (OWNER, identity().id));
+            Ok(())
+        });
     let unlinks = &mut ports.external_identities;
-    unlinks.expect_unlink().once().returning(|_, _| Err(UnlinkError::NotFound));
-    unlinks.expect_unlink().returning(|_, _| Err(UnlinkError::LastCredential));
+    unlinks
+        .expect_unlink()
+        .once()
+        .returning(|_, _| Err(UnlinkError::NotFound));
+    unlinks
+        .expect_unlink()
+        .returning(|_, _| Err(UnlinkError::LastCredential));
     let app = ports.app();
     let reply = app.call(Method::DELETE, IDENTITY).send().await;
     assert_eq!((reply.status.as_u16(), reply.body.as_str()), (204, ""));
-    app.call(Method::DELETE, IDENTITY).send().await.problem(404, "not_found");
+    app.call(Method::DELETE, IDENTITY)
+        .send()
+        .await
+        .problem(404, "not_found");
     let reply = app.call(Method::DELETE, IDENTITY).send().await;
     reply.problem(409, "last_credential");
     let reply = app.call(Method::DELETE, &format!("{IDENTITIES}/x")).send().await;
@@ -164,7 +187,11 @@ async fn why_a_token_of_an_external_issuer_opens_nothing() {
     type Refusal = fn() -> AuthenticationError;
     let refusals: [(Refusal, u16, &str); 3] = [
         (|| AuthenticationError::AccountUnknown, 403, "account_unknown"),
-        (|| AuthenticationError::IdentityLinkRequired, 403, "identity_link_required"),
+        (
+            || AuthenticationError::IdentityLinkRequired,
+            403,
+            "identity_link_required",
+        ),
         (|| AuthenticationError::IssuerUnavailable, 503, "issuer_unavailable"),
     ];
     for (refusal, status, code) in refusals {

@@ -82,9 +82,18 @@ async fn id_35_a_logout_needs_no_body() {
         assert_eq!((reply.status.as_u16(), reply.body.as_str()), (204, ""));
     }
     let app = Ports::new().app();
-    let reply = app.call(Method::POST, LOGOUT).json(r#"{"everywhere":true}"#).send().await;
+    let reply = app
+        .call(Method::POST, LOGOUT)
+        .json(r#"{"everywhere":true}"#)
+        .send()
+        .await;
     reply.refused("/everywhere", "unknown_field");
-    let reply = app.call(Method::POST, LOGOUT).header("content-length", "2").body("{}").send().await;
+    let reply = app
+        .call(Method::POST, LOGOUT)
+        .header("content-length", "2")
+        .body("{}")
+        .send()
+        .await;
     reply.problem(415, "unsupported_media_type");
 }
 
@@ -92,11 +101,15 @@ async fn id_35_a_logout_needs_no_body() {
 async fn id_35_logging_out_again_is_204_and_ends_nothing() {
     let app = Ports::new().app();
     for body in ["{}", r#"{"all":true}"#] {
-        let call = app.anonymous(Method::POST, LOGOUT).header("authorization", "Bearer logged out");
+        let call = app
+            .anonymous(Method::POST, LOGOUT)
+            .header("authorization", "Bearer logged out");
         assert_eq!(call.json(body).send().await.status, 204);
     }
     // Everywhere else the token is none.
-    let call = app.anonymous(Method::GET, LOGINS).header("authorization", "Bearer logged out");
+    let call = app
+        .anonymous(Method::GET, LOGINS)
+        .header("authorization", "Bearer logged out");
     call.send().await.problem(401, "token_invalid");
     for (token, code) in [("expired", "token_expired"), ("bad", "token_invalid")] {
         let call = app
@@ -171,6 +184,8 @@ async fn id_35_a_login_is_ended_by_its_id() {
     let app = ports.app();
     let end = async |id: &str| app.call(Method::DELETE, &format!("{LOGINS}/{id}")).send().await;
     assert_eq!(end("00000000-0000-0000-0000-000000000011").await.status, 204);
-    end("00000000-0000-0000-0000-000000000012").await.problem(404, "not_found");
+    end("00000000-0000-0000-0000-000000000012")
+        .await
+        .problem(404, "not_found");
     end("eleven").await.problem(400, "malformed_id");
 }

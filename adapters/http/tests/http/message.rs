@@ -8,6 +8,7 @@ use larder_ports::inbound::chat::{
     AppendError, ListMessages, ListMessagesError, MessageView, NotFoundError, Turn, TurnTaken, TurnTarget,
 };
 use larder_ports::inbound::{BadCursor, Page, PageRequest};
+use larder_ports::outbound::Deleted;
 use larder_ports::outbound::chat::Order;
 use poem::http::Method;
 use serde_json::json;
@@ -367,6 +368,7 @@ async fn a_list_passes_its_filters_on() {
         let expected = ListMessages {
             session_id: SESSION,
             order: Order::Descending,
+            deleted: Deleted::With,
             role: Some(SenderRole::Tool),
             status: Some(MessageStatus::Interrupted),
             page: PageRequest {
@@ -383,13 +385,15 @@ async fn a_list_passes_its_filters_on() {
     let app = ports.app();
     let reply = app
         .get(&format!(
-            "{MESSAGES_PATH}?order=desc&role=tool&status=interrupted&limit=7&cursor=c1"
+            "{MESSAGES_PATH}?order=desc&deleted=with&role=tool&status=interrupted&limit=7&cursor=c1"
         ))
         .send()
         .await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.value()["data"][0]["text"], "a");
-    let link = format!("<{MESSAGES_PATH}?order=desc&role=tool&status=interrupted&limit=7&cursor=c2>; rel=\"next\"");
+    let link = format!(
+        "<{MESSAGES_PATH}?order=desc&deleted=with&role=tool&status=interrupted&limit=7&cursor=c2>; rel=\"next\""
+    );
     assert_eq!(reply.header("link"), Some(link.as_str()));
 }
 

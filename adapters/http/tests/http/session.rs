@@ -1,10 +1,11 @@
 //! Conversations.
 
 use larder_domain::chat::{SessionDraft, SessionPatch, TaskPriority, TaskStatus};
-use larder_domain::{Code, Invalid, Patch, SessionId};
-use larder_ports::inbound::chat::{ChangeSessionError, CreateSessionError, ListError, NotFoundError};
+use larder_domain::{Code, GroupId, Invalid, Patch, SessionId};
+use larder_ports::inbound::chat::{ChangeSessionError, CreateSessionError, ListError, NotFoundError, ResolvedSession};
 use larder_ports::inbound::{BadCursor, Page, PageRequest};
 use larder_ports::outbound::Deleted;
+use larder_ports::outbound::chat::{SessionFilter, TagMatch, TaskFilter};
 use poem::http::Method;
 use serde_json::json;
 use uuid::Uuid;
@@ -391,4 +392,113 @@ async fn deleting_answers_204() {
         .await;
     assert_eq!((reply.status.as_u16(), reply.body.as_str()), (204, ""));
     assert_eq!(reply.header("content-type"), None);
+}
+
+#[tokio::test]
+async fn ch_20_filters_arrive_as_they_were_meant() {
+    let mut ports = Ports::new();
+    ports.sessions.expect_list().once().returning(|_, filter, _| {
+        let norms: Vec<&str> = filter.tags.iter().map(|tag| tag.norm()).collect();
+        assert_eq!(norms, ["strasse", "b c"]);
+        let expected = SessionFilter {
+            from: Some(at(0)),
+            to: Some(at(60)),
+            tags: filter.tags.clone(),
+            tag_match: TagMatch::All,
+            character: Some("Ada & Bob".into()),
+            task: Some(TaskFilter::Status(TaskStatus::Waiting)),
+            task_priority: Some(TaskPriority::High),
+            group_id: Some(GroupId(Uuid::from_u128(7))),
+            has_messages: Some(true),
+            deleted: Deleted::Only,
+        };
+        assert_eq!(filter, expected);
+        Ok(Page {
+            data: vec![],
+            next_cursor: None,
+        })
+    });
+    let query = "from=2026-01-01T00:00:00Z&to=2026-01-01T01:01:00%2B01:00&tag=Stra%C3%9Fe&tag=b%20c&tag=STRASSE&tag_match=all\
+                 &character=Ada%20%26%20Bob&task_status=waiting&task_priority=high\
+                 &group_id=00000000-0000-0000-0000-000000000007&has_messages=true&deleted=only";
+    let reply = ports.app().get(&format!("{SESSIONS}?{query}")).send().await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+}
+
+#[tokio::test]
+async fn ch_20_bad_filters_are_refused_with_their_name() {
+    let app = Ports::new().app();
+    for (query, pointer, code) in [
+        ("from=2026-01-01T00:00:00", "/query/from", "bad_format"),
+        ("to=yesterday", "/query/to", "bad_format"),
+        ("tag_match=some", "/query/tag_match", "bad_format"),
+        ("task_status=open", "/query/task_status", "bad_format"),
+        ("task_priority=urgent", "/query/task_priority", "bad_format"),
+        ("group_id=7", "/query/group_id", "bad_format"),
+        ("has_messages=perhaps", "/query/has_messages", "bad_format"),
+        ("deleted=maybe", "/query/deleted", "bad_format"),
+        ("character=a%00b", "/query/character", "nul_character"),
+        ("character=", "/query/character", "too_short"),
+        ("tag=a&tag=%20", "/query/tag/1", "too_short"),
+        ("tag=a%00b", "/query/tag/0", "nul_character"),
+    ] {
+        let reply = app.get(&format!("{SESSIONS}?{query}")).send().await;
+        reply.refused(pointer, code);
+    }
+}
+
+#[tokio::test]
+async fn ch_22_resolving_answers_201_for_a_new_session_and_200_for_a_known_one() {
+    for is_new in [true, false] {
+        let mut ports = Ports::new();
+        ports
+            .sessions
+            .expect_resolve()
+            .once()
+            .returning(move |owner_id, request| {
+                assert_eq!(owner_id, OWNER);
+                assert_eq!((request.character_name.as_str(), request.name), ("Ada", None));
+                Ok(ResolvedSession {
+                    session: session(SessionDraft::default()),
+                    is_new,
+                })
+            });
+        let app = ports.app();
+        let call = app.call(Method::POST, "/api/v1/chat/sessions/resolve");
+        let reply = call.json(r#"{"character_name":"Ada","name":null}"#).send().await;
+        let (status, location) = if is_new { (201, Some(SESSION_PATH)) } else { (200, None) };
+        assert_eq!((reply.status.as_u16(), reply.header("location")), (status, location));
+        assert_eq!(reply.header("etag"), Some("\"1\""));
+    }
+    let app = Ports::new().app();
+    let call = app.call(Method::POST, "/api/v1/chat/sessions/resolve");
+    call.json("{}").send().await.refused("/character_name", "required");
+}
+
+#[tokio::test]
+async fn ch_45_purge_and_restore() {
+    let mut ports = Ports::new();
+    ports
+        .sessions
+        .expect_purge()
+        .once()
+        .returning(|owner_id, id, if_match| {
+            assert_eq!((owner_id, id, if_match), (OWNER, SESSION, Some(4)));
+            Ok(())
+        });
+    ports.sessions.expect_restore().once().returning(|owner_id, id| {
+        assert_eq!((owner_id, id), (OWNER, SESSION));
+        Ok(session(SessionDraft::default()))
+    });
+    ports
+        .sessions
+        .expect_restore()
+        .returning(|_, _| Err(NotFoundError::NotFound));
+    let app = ports.app();
+    let call = app.call(Method::DELETE, &format!("{SESSION_PATH}?purge=true"));
+    assert_eq!(call.header("if-match", "\"4\"").send().await.status, 204);
+    let restore = format!("{SESSION_PATH}/restore");
+    let reply = app.call(Method::POST, &restore).send().await;
+    assert_eq!((reply.status.as_u16(), reply.header("etag")), (200, Some("\"1\"")));
+    app.call(Method::POST, &restore).send().await.problem(404, "not_found");
 }
