@@ -311,7 +311,12 @@ impl<T: Serialize + Type> ApiResponse for Accepted<T> {
     fn meta() -> MetaResponses {
         let location = header_of("Location", "The path at which its progress can be read.", true);
         let content = Json::<T>::media_types();
-        let response = declared(StatusCode::ACCEPTED, "Begun; it goes on by itself.", content, vec![location]);
+        let response = declared(
+            StatusCode::ACCEPTED,
+            "Begun; it goes on by itself.",
+            content,
+            vec![location],
+        );
         MetaResponses {
             responses: vec![response],
         }

@@ -105,14 +105,17 @@ mod tests {
 
     #[test]
     fn a_precondition_may_be_required() {
-        assert_eq!(required(None).map_err(|problem| problem.code()), Err(Code::PreconditionRequired));
+        assert_eq!(
+            required(None).map_err(|problem| problem.code()),
+            Err(Code::PreconditionRequired)
+        );
         assert_eq!(required(Some("*")).unwrap(), None);
         assert_eq!(required(Some("\"3\"")).unwrap(), Some(3));
     }
 
     #[test]
     fn a_mark_does_not_count_against_a_change() {
-        let code = |sent| demanded_marked(sent, &["content", "config"]).map_err(|problem| problem.code());
+        let code = |sent: Option<&str>| demanded_marked(sent, &["content", "config"]).map_err(|problem| problem.code());
         assert_eq!(code(None), Ok(None));
         assert_eq!(code(Some("\"3\"")), Ok(Some(3)));
         assert_eq!(code(Some(&of_marked(3, "content"))), Ok(Some(3)));

@@ -5,15 +5,15 @@ use larder_ports::inbound::chat::EditMessageError;
 use larder_ports::inbound::chat::{
     AppendError, ChangeSessionError, CreateSessionError, ListError, ListMessagesError, NotFoundError,
 };
+use larder_ports::inbound::chat::{AuditError, SearchError};
 use larder_ports::inbound::chat::{
     ChangePromptError, ChangeSummaryError, CreatePromptError, RenameTagError, ResolveSessionError, RestorePromptError,
 };
-use larder_ports::inbound::chat::{AuditError, SearchError};
-use larder_ports::inbound::identity::{ChangeUserError, CreateApiTokenError, CreateInvitationError, EraseAccountError};
 use larder_ports::inbound::identity::{
     AuthenticationError, ChangeAccountError, ChangePasswordError, LogInError, LogOutError, RefreshError, SignUpError,
     Throttled,
 };
+use larder_ports::inbound::identity::{ChangeUserError, CreateApiTokenError, CreateInvitationError, EraseAccountError};
 use larder_ports::inbound::identity::{LinkError, UnlinkError};
 use larder_ports::inbound::{BadCursor, Failure, KeyReused};
 use larder_ports::outbound::Outage;
@@ -475,7 +475,10 @@ mod tests {
         assert_eq!(code(AuthenticationError::Invalid), Code::TokenInvalid);
         assert_eq!(code(AuthenticationError::LoginEnded), Code::TokenInvalid);
         assert_eq!(code(AuthenticationError::AccountUnknown), Code::AccountUnknown);
-        assert_eq!(code(AuthenticationError::IdentityLinkRequired), Code::IdentityLinkRequired);
+        assert_eq!(
+            code(AuthenticationError::IdentityLinkRequired),
+            Code::IdentityLinkRequired
+        );
         assert_eq!(code(AuthenticationError::IssuerUnavailable), Code::IssuerUnavailable);
         assert_eq!(code(LinkError::TokenInvalid), Code::Invalid);
         assert_eq!(code(LinkError::AccountUnknown), Code::AccountUnknown);

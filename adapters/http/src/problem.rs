@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use larder_domain::chat::Lengths;
-use larder_domain::{Code as ViolationCode, Invalid, Violation};
 use larder_domain::identity::Scope;
+use larder_domain::{Code as ViolationCode, Invalid, Violation};
 use larder_ports::outbound::BoxError;
 use poem::error::ResponseError;
 use poem::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};

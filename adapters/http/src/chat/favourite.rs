@@ -4,11 +4,11 @@ use std::sync::Arc;
 use futures_util::stream::{self, Stream, StreamExt};
 use larder_domain::chat::{SessionHeader, markdown_head, markdown_of};
 use larder_domain::{MessageId, OwnerId};
-use larder_ports::inbound::chat::{Export, Favourite, FavouriteUseCases};
 use larder_ports::inbound::Failure;
+use larder_ports::inbound::chat::{Export, Favourite, FavouriteUseCases};
 use larder_ports::outbound::Place;
-use poem::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use poem::http::Uri;
+use poem::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
@@ -253,7 +253,11 @@ pub(crate) struct FavouriteApi(pub(crate) Arc<dyn FavouriteUseCases>);
 #[OpenApi(prefix_path = "/api/v1/chat", tag = "Tag::Messages")]
 impl FavouriteApi {
     /// Mark a message as a favourite
-    #[oai(path = "/messages/:message_id/favourite", method = "put", operation_id = "mark_favourite")]
+    #[oai(
+        path = "/messages/:message_id/favourite",
+        method = "put",
+        operation_id = "mark_favourite"
+    )]
     async fn mark(
         &self,
         caller: Caller<ChatWrite>,
@@ -268,7 +272,11 @@ impl FavouriteApi {
     }
 
     /// Remove the mark of a favourite
-    #[oai(path = "/messages/:message_id/favourite", method = "delete", operation_id = "unmark_favourite")]
+    #[oai(
+        path = "/messages/:message_id/favourite",
+        method = "delete",
+        operation_id = "unmark_favourite"
+    )]
     async fn unmark(
         &self,
         caller: Caller<ChatWrite>,

@@ -136,7 +136,8 @@ struct MessagePatchBody {
 }
 
 impl Payload for MessagePatchBody {
-    const EXAMPLE: &'static str = r#"{"text": "What should we see first, and where do we eat?", "model_settings": {"top_p": null}}"#;
+    const EXAMPLE: &'static str =
+        r#"{"text": "What should we see first, and where do we eat?", "model_settings": {"top_p": null}}"#;
     const MEDIA_TYPES: &'static [&'static str] = &["application/merge-patch+json", "application/json"];
 
     fn is_read_only(pointer: &str) -> bool {
@@ -435,7 +436,11 @@ impl MessageEditApi {
     /// Grow a partial message
     ///
     /// Appends what is not there yet and renews the lease, also when the chunk is empty. Repeating a chunk is harmless.
-    #[oai(path = "/messages/:message_id/chunks", method = "post", operation_id = "grow_message")]
+    #[oai(
+        path = "/messages/:message_id/chunks",
+        method = "post",
+        operation_id = "grow_message"
+    )]
     async fn grow(
         &self,
         caller: Caller<ChatWrite>,
@@ -443,7 +448,10 @@ impl MessageEditApi {
         message_id: Path<Uuid>,
         Body(body): Body<ChunkBody>,
     ) -> Answer<Shown<GrownBody>, { NOT_FOUND | CONFLICT }> {
-        let grown = self.0.grow(caller.owner_id(), MessageId(message_id.0), body.into()).await?;
+        let grown = self
+            .0
+            .grow(caller.owner_id(), MessageId(message_id.0), body.into())
+            .await?;
         Ok(Shown::new(&grown.into())?)
     }
 
@@ -475,7 +483,11 @@ impl MessageEditApi {
     /// Restore a message
     ///
     /// Brings it back from the trash; a live one stays as it is.
-    #[oai(path = "/messages/:message_id/restore", method = "post", operation_id = "restore_message")]
+    #[oai(
+        path = "/messages/:message_id/restore",
+        method = "post",
+        operation_id = "restore_message"
+    )]
     async fn restore(
         &self,
         caller: Caller<ChatWrite>,
@@ -513,7 +525,11 @@ impl MessageEditApi {
     /// List the revisions of a message
     ///
     /// What it said before each edit, newest first. The original and the newest ones are kept.
-    #[oai(path = "/messages/:message_id/revisions", method = "get", operation_id = "list_revisions")]
+    #[oai(
+        path = "/messages/:message_id/revisions",
+        method = "get",
+        operation_id = "list_revisions"
+    )]
     async fn revisions(
         &self,
         caller: Caller<ChatRead>,
@@ -527,7 +543,10 @@ impl MessageEditApi {
         uri: &Uri,
     ) -> Answer<Listed<PageBody<RevisionBody>>, NOT_FOUND> {
         let page = limit.0.page(cursor.0);
-        let page = self.0.revisions(caller.owner_id(), MessageId(message_id.0), page).await?;
+        let page = self
+            .0
+            .revisions(caller.owner_id(), MessageId(message_id.0), page)
+            .await?;
         Ok(Listed::new(PageBody::show(page, uri))?)
     }
 

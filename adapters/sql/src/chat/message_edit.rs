@@ -220,7 +220,13 @@ impl<C: Connection> MessageEdits for Unit<C> {
             .map(|row| Reader::new(row, TABLE).id().map(MessageId))
             .collect::<Result<Vec<_>, _>>()?;
         if let Ok(count @ 1..) = i64::try_from(trashed.len()) {
-            let values = [owner_id.into(), session_id.into(), (-count).into(), false.into(), now.into()];
+            let values = [
+                owner_id.into(),
+                session_id.into(),
+                (-count).into(),
+                false.into(),
+                now.into(),
+            ];
             self.execute(&MOVE_SESSION, &values).await?;
         }
         Ok(trashed)

@@ -49,7 +49,10 @@ impl Fixture {
 }
 
 fn ids(favourites: &[Favourite]) -> Vec<MessageId> {
-    favourites.iter().map(|favourite| favourite.message.message.id).collect()
+    favourites
+        .iter()
+        .map(|favourite| favourite.message.message.id)
+        .collect()
 }
 
 pub async fn ch_30_a_mark_is_set_and_removed_once(fixture: Fixture) {
@@ -90,7 +93,11 @@ pub async fn ch_30_favourites_are_paged_from_the_newest(fixture: Fixture) {
         let session_id = if number % 2 == 0 { here } else { there };
         expected.insert(0, fixture.marked(owner, session_id, says("x")).await);
     }
-    fixture.messages.append(owner, here, says("unmarked"), true).await.unwrap();
+    fixture
+        .messages
+        .append(owner, here, says("unmarked"), true)
+        .await
+        .unwrap();
     let mut request = PageRequest { limit: 2, cursor: None };
     let mut seen = Vec::new();
     loop {

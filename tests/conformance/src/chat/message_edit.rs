@@ -358,10 +358,21 @@ pub async fn t_043_a_put_inserts_at_the_end_or_replaces(fixture: Fixture) {
     let (session_id, id) = (first.session_id, fixture.message_id());
     let refused = fixture.edits.change(owner, change(id, text("x"))).await;
     assert!(matches!(refused, Err(EditMessageError::NotFound)), "{refused:?}");
-    assert_eq!(fixture.message_ids(owner, session_id, Deleted::With).await.unwrap().len(), 1);
+    assert_eq!(
+        fixture
+            .message_ids(owner, session_id, Deleted::With)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 
     let whole = |text: &str, condition| put(session_id, id, says(text), condition);
-    let inserted = fixture.edits.put(owner, whole("second", PutCondition::Absent)).await.unwrap();
+    let inserted = fixture
+        .edits
+        .put(owner, whole("second", PutCondition::Absent))
+        .await
+        .unwrap();
     assert!(inserted.is_new);
     assert_eq!((inserted.view.message.id, inserted.view.message.position), (id, 2));
     assert_eq!(fixture.messages.get(owner, id).await.unwrap(), inserted.view);
@@ -369,7 +380,10 @@ pub async fn t_043_a_put_inserts_at_the_end_or_replaces(fixture: Fixture) {
     let refused = fixture.edits.put(owner, whole("third", PutCondition::Absent)).await;
     assert!(matches!(refused, Err(EditMessageError::Stale)), "{refused:?}");
     let elsewhere = fixture.session_here(owner).await;
-    let refused = fixture.edits.put(owner, put(elsewhere, id, says("x"), PutCondition::None)).await;
+    let refused = fixture
+        .edits
+        .put(owner, put(elsewhere, id, says("x"), PutCondition::None))
+        .await;
     assert!(matches!(refused, Err(EditMessageError::IdTaken)), "{refused:?}");
     assert_eq!(fixture.messages.get(owner, id).await.unwrap(), inserted.view);
 }
@@ -417,7 +431,15 @@ pub async fn t_046_the_original_and_the_newest_revisions_are_kept(fixture: Fixtu
     }
     assert_eq!(fixture.read(&message).await.message.revision, 6);
     assert_eq!(fixture.revision_numbers(&message).await, [5, 4, 1]);
-    for (number, is_kept) in [(1, true), (2, false), (3, false), (4, true), (5, true), (6, false), (0, false)] {
+    for (number, is_kept) in [
+        (1, true),
+        (2, false),
+        (3, false),
+        (4, true),
+        (5, true),
+        (6, false),
+        (0, false),
+    ] {
         match fixture.edits.revision(owner, message.id, number).await {
             Ok(kept) => {
                 assert!(is_kept);
@@ -431,7 +453,10 @@ pub async fn t_046_the_original_and_the_newest_revisions_are_kept(fixture: Fixtu
 pub async fn t_047_attachments_appended_at_once_are_all_there(fixture: Fixture) {
     let owner = fixture.owner();
     let draft = MessageDraft {
-        attachments: vec![file(AttachmentKind::Image, "1.png"), file(AttachmentKind::Image, "2.png")],
+        attachments: vec![
+            file(AttachmentKind::Image, "1.png"),
+            file(AttachmentKind::Image, "2.png"),
+        ],
         ..says("x")
     };
     let message = fixture.said(owner, draft).await;
@@ -491,7 +516,11 @@ pub async fn ch_09_what_each_operation_moves(fixture: Fixture) {
     fixture.delete_message(&partial, true).await.unwrap();
     step("purge of a live one", (-1, 1, 1, false)).await;
     let id = fixture.message_id();
-    for (text, expected) in [("new", (1, 1, 1, true)), ("newer", (0, 1, 1, true)), ("newer", (0, 0, 0, false))] {
+    for (text, expected) in [
+        ("new", (1, 1, 1, true)),
+        ("newer", (0, 1, 1, true)),
+        ("newer", (0, 0, 0, false)),
+    ] {
         fixture
             .edits
             .put(owner, put(session_id, id, says(text), PutCondition::None))
@@ -525,10 +554,19 @@ pub async fn ch_10_what_is_sent_replaces_or_merges(fixture: Fixture) {
     assert_eq!(urls(&after), ["new.png"]);
     let json = |json: &Option<larder_domain::FreeJson>| json.as_ref().map(|json| json.as_str().to_owned());
     assert_eq!(json(&after.content.chart_data).unwrap(), r#"[{"c":1}]"#);
-    assert_eq!(json(&after.model_settings).unwrap(), r#"{"n":{"b":2,"c":{"d":100}},"t":[1]}"#);
+    assert_eq!(
+        json(&after.model_settings).unwrap(),
+        r#"{"n":{"b":2,"c":{"d":100}},"t":[1]}"#
+    );
     assert_eq!(json(&after.agent_data).unwrap(), r#"{"x":{}}"#);
-    assert_eq!((after.content.reasoning, after.sender_name.as_deref()), (None, Some("Bo")));
-    assert_eq!((after.usage.input_tokens, after.usage.cached_tokens), (Some(5), Some(1)));
+    assert_eq!(
+        (after.content.reasoning, after.sender_name.as_deref()),
+        (None, Some("Bo"))
+    );
+    assert_eq!(
+        (after.usage.input_tokens, after.usage.cached_tokens),
+        (Some(5), Some(1))
+    );
 
     let cleared = MessagePatch {
         attachments: Patch::Clear,
@@ -593,7 +631,11 @@ pub async fn ch_13_a_patch_never_inserts(fixture: Fixture) {
     for id in [fixture.message_id(), foreign.id, trashed.id, below.id] {
         for refused in [
             fixture.edits.change(owner, change(id, text("x"))).await.map(|_| ()),
-            fixture.edits.change(owner, change(id, MessagePatch::default())).await.map(|_| ()),
+            fixture
+                .edits
+                .change(owner, change(id, MessagePatch::default()))
+                .await
+                .map(|_| ()),
             fixture.edits.attach(owner, attach(id, vec![])).await.map(|_| ()),
             fixture.edits.grow(owner, id, Chunk::default()).await.map(|_| ()),
             fixture.edits.delete(owner, delete(id, false)).await,
@@ -614,15 +656,24 @@ pub async fn ch_14_a_put_replaces_the_whole_message(fixture: Fixture) {
     };
     let stored = fixture
         .edits
-        .put(owner, put(message.session_id, message.id, whole, PutCondition::State(state(1))))
+        .put(
+            owner,
+            put(message.session_id, message.id, whole, PutCondition::State(state(1))),
+        )
         .await
         .unwrap();
     assert!(!stored.is_new);
     let after = stored.view.message.clone();
     assert_eq!(fixture.read(&message).await, stored.view);
-    assert_eq!((after.position, after.created_at), (message.position, message.created_at));
+    assert_eq!(
+        (after.position, after.created_at),
+        (message.position, message.created_at)
+    );
     assert_eq!((after.revision, after.version, after.updated_at), (2, 2, now));
-    assert_eq!((urls(&after).len(), after.content.chart_data, after.model_settings), (0, None, None));
+    assert_eq!(
+        (urls(&after).len(), after.content.chart_data, after.model_settings),
+        (0, None, None)
+    );
     let original = fixture.edits.revision(owner, message.id, 1).await.unwrap();
     assert_eq!(original.content, message.content);
 }
@@ -637,10 +688,19 @@ pub async fn ch_14_what_a_put_demands(fixture: Fixture) {
         (fixture.message_id(), PutCondition::Present),
         (fixture.message_id(), PutCondition::State(state(1))),
     ] {
-        let refused = fixture.edits.put(owner, put(session_id, id, says("new"), condition)).await;
-        assert!(matches!(refused, Err(EditMessageError::Stale)), "{condition:?}: {refused:?}");
+        let refused = fixture
+            .edits
+            .put(owner, put(session_id, id, says("new"), condition))
+            .await;
+        assert!(
+            matches!(refused, Err(EditMessageError::Stale)),
+            "{condition:?}: {refused:?}"
+        );
     }
-    assert_eq!(fixture.message_ids(owner, session_id, Deleted::With).await.unwrap(), [message.id]);
+    assert_eq!(
+        fixture.message_ids(owner, session_id, Deleted::With).await.unwrap(),
+        [message.id]
+    );
     assert_eq!(fixture.read(&message).await.message, message);
     let replaced = put(session_id, message.id, says("new"), PutCondition::Present);
     assert!(!fixture.edits.put(owner, replaced).await.unwrap().is_new);
@@ -673,14 +733,20 @@ pub async fn ch_14_of_many_puts_of_one_id_one_inserts(fixture: Fixture) {
     .await;
     let home = fixture.messages.get(owner, id).await.unwrap().message.session_id;
     let inserted = |outcome: &&(SessionId, Result<_, _>)| {
-        let (_, outcome): &(SessionId, Result<larder_ports::inbound::chat::MessageStored, EditMessageError>) = outcome;
+        let (_, outcome): &(
+            SessionId,
+            Result<larder_ports::inbound::chat::MessageStored, EditMessageError>,
+        ) = outcome;
         matches!(outcome, Ok(stored) if stored.is_new)
     };
     assert_eq!(outcomes.iter().filter(inserted).count(), 1);
     for (session_id, outcome) in outcomes {
         match outcome {
             Ok(_) => assert_eq!(session_id, home),
-            Err(error) => assert!(session_id != home && matches!(error, EditMessageError::IdTaken), "{error:?}"),
+            Err(error) => assert!(
+                session_id != home && matches!(error, EditMessageError::IdTaken),
+                "{error:?}"
+            ),
         }
     }
     let counts = [here, there].map(|id| fixture.sessions.get(owner, id));
@@ -786,7 +852,10 @@ pub async fn ch_45_a_message_goes_to_the_trash_and_comes_back(fixture: Fixture) 
     assert!(matches!(gone, Err(NotFoundError::NotFound)), "{gone:?}");
     let session_id = message.session_id;
     let ids = Some(vec![message.id]);
-    assert_eq!(fixture.message_ids(owner, session_id, Deleted::Without).await, Some(vec![]));
+    assert_eq!(
+        fixture.message_ids(owner, session_id, Deleted::Without).await,
+        Some(vec![])
+    );
     assert_eq!(fixture.message_ids(owner, session_id, Deleted::Only).await, ids);
     assert_eq!(fixture.message_ids(owner, session_id, Deleted::With).await, ids);
 
@@ -821,7 +890,10 @@ pub async fn ch_47_only_the_list_with_trashed_messages_opens_a_trashed_session(f
     assert_eq!(fixture.message_ids(owner, session_id, Deleted::Only).await, None);
     let both = Some(vec![kept.id, trashed.id]);
     assert_eq!(fixture.message_ids(owner, session_id, Deleted::With).await, both);
-    assert_eq!(fixture.message_ids(fixture.owner(), session_id, Deleted::With).await, None);
+    assert_eq!(
+        fixture.message_ids(fixture.owner(), session_id, Deleted::With).await,
+        None
+    );
 
     let refused = fixture.edits.revision(owner, kept.id, 1).await;
     assert!(matches!(refused, Err(NotFoundError::NotFound)), "{refused:?}");
@@ -846,9 +918,14 @@ pub async fn ch_48_a_purged_message_is_gone(fixture: Fixture) {
         assert!(matches!(refused, Err(NotFoundError::NotFound)), "{refused:?}");
         let refused = fixture.delete_message(&message, true).await;
         assert!(matches!(refused, Err(EditMessageError::NotFound)), "{refused:?}");
-        assert_eq!(fixture.message_ids(owner, message.session_id, Deleted::With).await, Some(vec![]));
+        assert_eq!(
+            fixture.message_ids(owner, message.session_id, Deleted::With).await,
+            Some(vec![])
+        );
         // Its id is free, and nothing of what it was comes back under it; its position is never given again.
-        let again = fixture.said_in(owner, message.session_id, says_as(message.id, "again")).await;
+        let again = fixture
+            .said_in(owner, message.session_id, says_as(message.id, "again"))
+            .await;
         assert_eq!(fixture.read(&again).await.message, again);
         assert_eq!((again.content.attachments.len(), again.position), (0, 2));
         assert!(fixture.revision_numbers(&again).await.is_empty());
@@ -889,11 +966,18 @@ pub async fn t_071_a_batch_deletes_what_is_of_its_session(fixture: Fixture) {
     let before = fixture.sessions.get(owner, session_id).await.unwrap();
     fixture.advance(5);
     let asked = vec![own[2], elsewhere.id, fixture.message_id(), own[0], own[2], own[3]];
-    let deleted = fixture.edits.delete_batch(owner, session_id, asked.clone()).await.unwrap();
+    let deleted = fixture
+        .edits
+        .delete_batch(owner, session_id, asked.clone())
+        .await
+        .unwrap();
     assert_eq!(deleted, [own[2], own[0]]);
     let after = fixture.sessions.get(owner, session_id).await.unwrap();
     assert_eq!(moved(&before, &after), (-2, 1, 1, false));
-    assert_eq!(fixture.message_ids(owner, session_id, Deleted::Without).await, Some(vec![own[1]]));
+    assert_eq!(
+        fixture.message_ids(owner, session_id, Deleted::Without).await,
+        Some(vec![own[1]])
+    );
     assert_eq!(fixture.read(&elsewhere).await.message, elsewhere);
     // Nothing left to delete moves nothing.
     assert_eq!(fixture.edits.delete_batch(owner, session_id, asked).await.unwrap(), []);
@@ -909,7 +993,14 @@ pub async fn ch_49_a_batch_has_1_to_200_ids(fixture: Fixture) {
         assert_eq!(violation(refused), ("/ids".into(), code));
     }
     let ids: Vec<MessageId> = (0..200).map(|_| fixture.message_id()).collect();
-    assert_eq!(fixture.edits.delete_batch(owner, session_id, ids.clone()).await.unwrap(), []);
+    assert_eq!(
+        fixture
+            .edits
+            .delete_batch(owner, session_id, ids.clone())
+            .await
+            .unwrap(),
+        []
+    );
     for gone in [fixture.session_id(), {
         fixture.sessions.delete(owner, session_id, None).await.unwrap();
         session_id
@@ -926,7 +1017,14 @@ pub async fn ch_49_batches_at_once_delete_each_message_once(fixture: Fixture) {
     for number in 0..6 {
         ids.push(fixture.said_in(owner, session_id, says(&number.to_string())).await.id);
     }
-    let deleted = at_once(4, async |_| fixture.edits.delete_batch(owner, session_id, ids.clone()).await.unwrap()).await;
+    let deleted = at_once(4, async |_| {
+        fixture
+            .edits
+            .delete_batch(owner, session_id, ids.clone())
+            .await
+            .unwrap()
+    })
+    .await;
     let mut deleted: Vec<MessageId> = deleted.into_iter().flatten().collect();
     deleted.sort_by_key(|id| id.0);
     ids.sort_by_key(|id| id.0);
@@ -957,7 +1055,10 @@ pub async fn t_076_chunks_continue_what_is_stored(fixture: Fixture) {
         reasoning: Some("since".into()),
         ..Chunk::default()
     };
-    assert_eq!(grow(reasoning).await.unwrap().lengths, Lengths { text: 11, reasoning: 5 });
+    assert_eq!(
+        grow(reasoning).await.unwrap().lengths,
+        Lengths { text: 11, reasoning: 5 }
+    );
     let view = fixture.read(&message).await;
     assert_eq!((said(&view), view.message.revision), ("héllo 😀 you", 1));
     assert!(fixture.revision_numbers(&message).await.is_empty());
@@ -1036,17 +1137,26 @@ pub async fn ch_81_any_write_stores_that_a_message_lapsed(fixture: Fixture) {
     );
     fixture.advance(3_600);
     let mark = fixture.edited(&marked, favourite(true)).await;
-    assert_eq!((mark.message.status, mark.message.lease_expires_at), (MessageStatus::Interrupted, None));
+    assert_eq!(
+        (mark.message.status, mark.message.lease_expires_at),
+        (MessageStatus::Interrupted, None)
+    );
     assert_eq!(fixture.read(&marked).await, mark);
     fixture.delete_message(&trashed, false).await.unwrap();
     let restored = fixture.edits.restore(owner, trashed.id).await.unwrap();
-    assert_eq!((restored.message.status, restored.is_lapsed()), (MessageStatus::Interrupted, false));
+    assert_eq!(
+        (restored.message.status, restored.is_lapsed()),
+        (MessageStatus::Interrupted, false)
+    );
     // One that lapses in the trash is stored as it comes back.
     let partial = fixture.said(owner, growing("c")).await;
     fixture.delete_message(&partial, false).await.unwrap();
     fixture.advance(3_600);
     let restored = fixture.edits.restore(owner, partial.id).await.unwrap();
-    assert_eq!((restored.message.status, restored.is_lapsed()), (MessageStatus::Interrupted, false));
+    assert_eq!(
+        (restored.message.status, restored.is_lapsed()),
+        (MessageStatus::Interrupted, false)
+    );
     assert_eq!(fixture.read(&partial).await, restored);
 }
 
@@ -1069,10 +1179,17 @@ pub async fn ch_82_the_status_ends_a_partial_message(fixture: Fixture) {
         };
         let ended = fixture.edited(&message, last).await;
         assert_eq!((ended.status, ended.message.lease_expires_at), (status, None));
-        assert_eq!((said(&ended), ended.message.usage.output_tokens), ("so far, so good", Some(7)));
+        assert_eq!(
+            (said(&ended), ended.message.usage.output_tokens),
+            ("so far, so good", Some(7))
+        );
         assert_eq!(fixture.read(&message).await, ended);
         assert!(fixture.revision_numbers(&message).await.is_empty());
-        for other in [MessageStatus::Partial, MessageStatus::Complete, MessageStatus::Interrupted] {
+        for other in [
+            MessageStatus::Partial,
+            MessageStatus::Complete,
+            MessageStatus::Interrupted,
+        ] {
             let again = fixture.edits.change(owner, change(message.id, ends(other))).await;
             match other == status {
                 true => assert_eq!(again.unwrap(), ended),
@@ -1189,7 +1306,10 @@ pub async fn ch_13_a_stranger_is_answered_as_if_there_was_nothing(fixture: Fixtu
     }
     assert_eq!(fixture.edits.delete_batch(stranger, own, vec![id]).await.unwrap(), []);
     // The same id of two owners is no conflict (CH-06).
-    let put = fixture.edits.put(stranger, put(own, id, says("theirs"), PutCondition::None)).await;
+    let put = fixture
+        .edits
+        .put(stranger, put(own, id, says("theirs"), PutCondition::None))
+        .await;
     assert!(put.unwrap().is_new);
     assert_eq!(fixture.read(&message).await.message, message);
     let refused = fixture.messages.append(owner, own, says("x"), true).await;
