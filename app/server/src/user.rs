@@ -43,14 +43,17 @@ pub(crate) async fn set_password(config: &Config, login: &str) -> Result<(), Exi
     let outcome = users.set_password(login, &password()?).await;
     close(&stores).await;
     let user = outcome.map_err(|error| match error {
-        SetPasswordError::Invalid(invalid) => {
-            Exit::new(Status::Configuration, format!("nothing was changed: {}", told(&invalid)))
-        }
+        SetPasswordError::Invalid(invalid) => Exit::new(
+            Status::Configuration,
+            format!("nothing was changed: {}", told(&invalid)),
+        ),
         SetPasswordError::NotFound => unknown(),
         SetPasswordError::Failure(failure) => failed(&failure),
     })?;
     let name = user.username;
-    say(&format!("{name} has a new password. Every login of the account was ended."));
+    say(&format!(
+        "{name} has a new password. Every login of the account was ended."
+    ));
     Ok(())
 }
 

@@ -155,8 +155,12 @@ impl<C: Connection> ApiTokens for Unit<C> {
     }
 
     async fn count_active(&mut self, owner_id: OwnerId, now: Instant) -> Result<u32, StorageError> {
-        let row = self.fetch_optional(&COUNT_ACTIVE, &[owner_id.into(), now.into()]).await?;
-        let count = row.map(|row| Reader::new(&row, TABLE).required_int("count")).transpose()?;
+        let row = self
+            .fetch_optional(&COUNT_ACTIVE, &[owner_id.into(), now.into()])
+            .await?;
+        let count = row
+            .map(|row| Reader::new(&row, TABLE).required_int("count"))
+            .transpose()?;
         Ok(count.and_then(|count| u32::try_from(count).ok()).unwrap_or(u32::MAX))
     }
 
@@ -169,7 +173,9 @@ impl<C: Connection> ApiTokens for Unit<C> {
     }
 
     async fn revoke_all(&mut self, owner_id: OwnerId, now: Instant) -> Result<(), StorageError> {
-        self.fetch(&REVOKE_ALL, &[owner_id.into(), now.into()]).await.map(|_| ())
+        self.fetch(&REVOKE_ALL, &[owner_id.into(), now.into()])
+            .await
+            .map(|_| ())
     }
 
     async fn note_use(

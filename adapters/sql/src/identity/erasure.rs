@@ -11,8 +11,7 @@ use crate::catalogue::{Effect, Statement};
 use crate::row::{Reader, Row};
 use crate::{Connection, Unit};
 
-pub(crate) const COLUMNS: &str =
-    "e.id, e.user_id, e.state, CAST(e.contexts AS text), e.requested_at, e.finished_at";
+pub(crate) const COLUMNS: &str = "e.id, e.user_id, e.state, CAST(e.contexts AS text), e.requested_at, e.finished_at";
 const TABLE: &str = "identity_erasures";
 
 static INSERT: Statement = Statement {

@@ -177,12 +177,7 @@ impl<C: Connection> Users for Unit<C> {
         self.fetch(&NOTE_LOGIN, &[id.into(), at.into()]).await.map(|_| ())
     }
 
-    async fn list(
-        &mut self,
-        filter: UserFilter,
-        after: Option<Place>,
-        limit: u32,
-    ) -> Result<Vec<User>, StorageError> {
+    async fn list(&mut self, filter: UserFilter, after: Option<Place>, limit: u32) -> Result<Vec<User>, StorageError> {
         // The first page lies behind a place that no row can have.
         let (at, id) = after.map_or((Instant::MIN, Uuid::nil()), |place| (place.at, place.id));
         let values: [Value<'_>; 5] = [

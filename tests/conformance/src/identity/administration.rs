@@ -98,9 +98,15 @@ pub async fn id_42_accounts_are_listed_by_role_and_state(fixture: Fixture) {
         ["ann", "bob", "carl", "dora", "emil"]
     );
     assert_eq!(fixture.names_listed(by(Some(Role::Admin), None)).await, ["ann", "bob"]);
-    assert_eq!(fixture.names_listed(by(Some(Role::Worker), Some(false))).await, ["dora"]);
+    assert_eq!(
+        fixture.names_listed(by(Some(Role::Worker), Some(false))).await,
+        ["dora"]
+    );
     assert_eq!(fixture.names_listed(by(None, Some(true))).await, ["bob", "carl"]);
-    assert_eq!(fixture.names_listed(by(None, Some(false))).await, ["ann", "dora", "emil"]);
+    assert_eq!(
+        fixture.names_listed(by(None, Some(false))).await,
+        ["ann", "dora", "emil"]
+    );
 }
 
 pub async fn id_42_a_cursor_belongs_to_its_filter(fixture: Fixture) {
@@ -136,7 +142,10 @@ pub async fn id_42_roles_count_at_once(fixture: Fixture) {
         .administer(ann.user.id, roles(&[Role::Worker, Role::Admin]))
         .await
         .unwrap();
-    assert_eq!((changed.roles.as_slice(), changed.version), (&[Role::Admin, Role::Worker][..], 2));
+    assert_eq!(
+        (changed.roles.as_slice(), changed.version),
+        (&[Role::Admin, Role::Worker][..], 2)
+    );
     assert_eq!(fixture.user(ann.user.id).await, Some(changed));
     assert_eq!(seen().await, [Role::Admin, Role::Worker]);
 }
@@ -152,7 +161,11 @@ pub async fn id_42_a_change_needs_the_version_that_was_read(fixture: Fixture) {
     let stale = fixture.users.change(change(Some(7))).await;
     assert!(matches!(stale, Err(ChangeUserError::Stale)), "{stale:?}");
     assert_eq!(fixture.users.change(change(Some(1))).await.unwrap().version, 2);
-    assert_eq!(fixture.users.change(change(Some(2))).await.unwrap().version, 2, "nothing changed");
+    assert_eq!(
+        fixture.users.change(change(Some(2))).await.unwrap().version,
+        2,
+        "nothing changed"
+    );
     let unknown = fixture.administer(fixture.owner(), roles(&[])).await;
     assert!(matches!(unknown, Err(ChangeUserError::NotFound)), "{unknown:?}");
     let unknown = fixture.users.get(fixture.owner()).await;
@@ -226,11 +239,17 @@ pub async fn id_43_the_last_administrator_stays(fixture: Fixture) {
         assert!(matches!(refused, Err(ChangeUserError::LastAdmin)), "{refused:?}");
     }
     assert!(fixture.user(ann).await.unwrap().is_enabled_admin());
-    fixture.administer(ann, roles(&[Role::Admin, Role::Worker])).await.unwrap();
+    fixture
+        .administer(ann, roles(&[Role::Admin, Role::Worker]))
+        .await
+        .unwrap();
     fixture.administer(bob, roles(&[Role::Admin])).await.unwrap();
     fixture.administer(bob, disabled(true)).await.unwrap();
     let refused = fixture.administer(ann, disabled(true)).await;
-    assert!(matches!(refused, Err(ChangeUserError::LastAdmin)), "a disabled one does not count: {refused:?}");
+    assert!(
+        matches!(refused, Err(ChangeUserError::LastAdmin)),
+        "a disabled one does not count: {refused:?}"
+    );
     fixture.administer(bob, disabled(false)).await.unwrap();
     fixture.administer(ann, disabled(true)).await.unwrap();
 }
@@ -238,10 +257,17 @@ pub async fn id_43_the_last_administrator_stays(fixture: Fixture) {
 pub async fn t_018_of_two_administrators_who_demote_each_other_one_stays(fixture: Fixture) {
     let people = [fixture.newcomer("ann").await, fixture.newcomer("bob").await];
     fixture.administer(people[1], roles(&[Role::Admin])).await.unwrap();
-    let answers = at_once(2, async |number| fixture.administer(people[1 - number], roles(&[])).await).await;
+    let answers = at_once(2, async |number| {
+        fixture.administer(people[1 - number], roles(&[])).await
+    })
+    .await;
     let done = answers.iter().filter(|answer| answer.is_ok()).count();
     assert_eq!(done, 1, "{answers:?}");
-    assert!(answers.iter().any(|answer| matches!(answer, Err(ChangeUserError::LastAdmin))));
+    assert!(
+        answers
+            .iter()
+            .any(|answer| matches!(answer, Err(ChangeUserError::LastAdmin)))
+    );
     let admins = UserFilter {
         role: Some(Role::Admin),
         ..UserFilter::default()
@@ -262,7 +288,11 @@ pub async fn id_43_of_many_administrators_who_go_at_once_one_stays(fixture: Fixt
     })
     .await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 5, "{answers:?}");
-    assert!(answers.iter().any(|answer| matches!(answer, Err(ChangeUserError::LastAdmin))));
+    assert!(
+        answers
+            .iter()
+            .any(|answer| matches!(answer, Err(ChangeUserError::LastAdmin)))
+    );
 }
 
 pub async fn id_02_the_command_line_sets_a_password(fixture: Fixture) {
@@ -290,7 +320,11 @@ pub async fn id_03_the_command_line_promotes(fixture: Fixture) {
     let ann = fixture.newcomer("ann").await;
     let promoted = fixture.users.promote("Ann").await.unwrap();
     assert_eq!((promoted.id, promoted.roles.as_slice()), (ann, &[Role::Admin][..]));
-    assert_eq!(fixture.users.promote("ann").await.unwrap(), promoted, "twice is no change");
+    assert_eq!(
+        fixture.users.promote("ann").await.unwrap(),
+        promoted,
+        "twice is no change"
+    );
     let unknown = fixture.users.promote("nobody").await;
     assert!(matches!(unknown, Err(NotFoundError::NotFound)), "{unknown:?}");
 }
@@ -349,7 +383,10 @@ pub async fn id_04_an_invitation_is_listed_and_revoked(fixture: Fixture) {
         limit: 2,
         cursor: page.next_cursor,
     };
-    assert_eq!(fixture.invitations.list(admin, rest).await.unwrap().data, [expected[2].clone()]);
+    assert_eq!(
+        fixture.invitations.list(admin, rest).await.unwrap().data,
+        [expected[2].clone()]
+    );
 
     let (revoked, used) = (&made[0], &made[1]);
     for _ in 0..2 {

@@ -34,7 +34,9 @@ impl Fixture {
             id: ApiTokenId(self.id()),
             name: name.into(),
             secret_hash: [9; 32],
-            scopes: [Scope::ChatWrite, Scope::AgentsRead, Scope::Worker].into_iter().collect(),
+            scopes: [Scope::ChatWrite, Scope::AgentsRead, Scope::Worker]
+                .into_iter()
+                .collect(),
             created_at: self.now(),
             expires_at: Some(self.now().plus(Duration::from_secs(60))),
             last_used_at: None,
@@ -49,7 +51,12 @@ impl Fixture {
     }
 
     pub(crate) async fn newcomer(&self, username: &str) -> OwnerId {
-        self.accounts.sign_up(sign_up(username), device()).await.unwrap().user.id
+        self.accounts
+            .sign_up(sign_up(username), device())
+            .await
+            .unwrap()
+            .user
+            .id
     }
 
     /// A token that was made now.
@@ -74,7 +81,11 @@ impl Fixture {
     }
 
     async fn last_used_at(&self, token: &ApiToken) -> Option<larder_domain::Instant> {
-        self.api_tokens.get(token.owner_id, token.id).await.unwrap().last_used_at
+        self.api_tokens
+            .get(token.owner_id, token.id)
+            .await
+            .unwrap()
+            .last_used_at
     }
 }
 
@@ -92,7 +103,10 @@ pub async fn id_60_a_token_reads_back_with_its_account(fixture: Fixture) {
     assert_eq!(found, Some((token.clone(), user)));
     let stranger = fixture.owner();
     assert_eq!(view.api_tokens().find(stranger, token.id).await.unwrap(), None);
-    assert_eq!(view.api_tokens().find_with_user(stranger, token.id).await.unwrap(), None);
+    assert_eq!(
+        view.api_tokens().find_with_user(stranger, token.id).await.unwrap(),
+        None
+    );
 }
 
 pub async fn id_60_a_name_is_taken_until_its_token_is_revoked(fixture: Fixture) {
@@ -103,13 +117,19 @@ pub async fn id_60_a_name_is_taken_until_its_token_is_revoked(fixture: Fixture) 
     fixture.store_api_token(&first).await.unwrap();
     let second = fixture.new_api_token(ann.id, "STRASSE");
     let refused = fixture.store_api_token(&second).await;
-    assert!(matches!(refused, Err(StorageError::Broken(Rule::ApiTokenNameTaken))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StorageError::Broken(Rule::ApiTokenNameTaken))),
+        "{refused:?}"
+    );
     let same_id = ApiToken {
         id: first.id,
         ..fixture.new_api_token(ann.id, "other")
     };
     let refused = fixture.store_api_token(&same_id).await;
-    assert!(matches!(refused, Err(StorageError::Broken(Rule::ApiTokenIdTaken))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StorageError::Broken(Rule::ApiTokenIdTaken))),
+        "{refused:?}"
+    );
     let of_bob = ApiToken {
         id: first.id,
         ..fixture.new_api_token(bob.id, "Straße")
@@ -133,8 +153,16 @@ pub async fn id_60_of_two_units_with_one_name_one_is_refused(fixture: Fixture) {
     ];
     let [first, second] = overlap(
         fixture.identity.as_ref(),
-        async |unit: &mut _| larder_ports::outbound::identity::IdentityUnit::api_tokens(unit).insert(&tokens[0]).await,
-        async |unit: &mut _| larder_ports::outbound::identity::IdentityUnit::api_tokens(unit).insert(&tokens[1]).await,
+        async |unit: &mut _| {
+            larder_ports::outbound::identity::IdentityUnit::api_tokens(unit)
+                .insert(&tokens[0])
+                .await
+        },
+        async |unit: &mut _| {
+            larder_ports::outbound::identity::IdentityUnit::api_tokens(unit)
+                .insert(&tokens[1])
+                .await
+        },
     )
     .await;
     assert!(first.is_ok(), "{first:?}");
@@ -157,7 +185,11 @@ pub async fn id_60_a_token_lets_its_owner_in(fixture: Fixture) {
     let principal = fixture.authentication.authenticate(text).await.unwrap();
     assert_eq!((principal.owner_id, principal.name.as_str()), (ann, "ann"));
     assert_eq!(principal.kind, PrincipalKind::ApiToken(made.token.id, reading()));
-    assert_eq!(principal.roles, [], "the first account is an administrator, its token is not");
+    assert_eq!(
+        principal.roles,
+        [],
+        "the first account is an administrator, its token is not"
+    );
 }
 
 pub async fn id_60_another_secret_is_refused(fixture: Fixture) {
@@ -343,10 +375,7 @@ pub async fn id_63_what_was_revoked_is_refused_at_once(fixture: Fixture) {
         assert!(!fixture.admits(text).await);
         fixture.advance(1);
     }
-    assert_eq!(
-        fixture.api_tokens.get(ann, id).await.unwrap().revoked_at,
-        Some(revoked)
-    );
+    assert_eq!(fixture.api_tokens.get(ann, id).await.unwrap().revoked_at, Some(revoked));
     let unknown = fixture.api_tokens.revoke(ann, ApiTokenId(fixture.id())).await;
     assert!(matches!(unknown, Err(NotFoundError::NotFound)), "{unknown:?}");
     let foreign = fixture.api_tokens.get(bob, id).await;
@@ -384,7 +413,10 @@ pub async fn t_020_a_repeated_request_gives_no_secret(fixture: Fixture) {
             body: format!("\"{}\"", token.id),
         }),
     };
-    let answers = at_once(4, async |_| fixture.api_tokens.create(ann, draft("x"), Some(once())).await).await;
+    let answers = at_once(4, async |_| {
+        fixture.api_tokens.create(ann, draft("x"), Some(once())).await
+    })
+    .await;
     let mut made = Vec::new();
     for answer in answers {
         match answer.unwrap() {

@@ -82,14 +82,21 @@ pub async fn t_025_everything_of_the_person_goes_and_the_name_is_free(fixture: F
     assert!(matches!(refused, Err(LogInError::InvalidCredentials)), "{refused:?}");
 
     let rest = fixture.erasure_work.work().await.unwrap();
-    assert_eq!(rest, Duration::from_secs(30), "it is looked again before the pause is over");
+    assert_eq!(
+        rest,
+        Duration::from_secs(30),
+        "it is looked again before the pause is over"
+    );
     assert!(fixture.session_ids(id).await.is_empty());
     assert_eq!(fixture.state_of(erasure.id).await.state, ErasureState::Running);
     fixture.advance(2 * CACHE.as_secs());
     fixture.erasure_work.work().await.unwrap();
 
     let done = fixture.state_of(erasure.id).await;
-    assert_eq!((done.state, done.finished_at), (ErasureState::Done, Some(fixture.now())));
+    assert_eq!(
+        (done.state, done.finished_at),
+        (ErasureState::Done, Some(fixture.now()))
+    );
     let chat = done.context("chat");
     assert!(chat.is_done && chat.rows == 6, "two sessions of two messages: {chat:?}");
     assert_eq!(fixture.user(id).await, None);
@@ -97,7 +104,11 @@ pub async fn t_025_everything_of_the_person_goes_and_the_name_is_free(fixture: F
     assert!(view.erasures().was_erased(id).await.unwrap());
     assert!(!view.erasures().was_erased(admin).await.unwrap());
     drop(view);
-    assert_eq!(fixture.session_ids(admin).await.len(), 1, "nothing of others is touched");
+    assert_eq!(
+        fixture.session_ids(admin).await.len(),
+        1,
+        "nothing of others is touched"
+    );
 
     let again = fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap();
     assert_ne!(again.user.id, id);
@@ -115,7 +126,10 @@ pub async fn id_44_needs_the_name_and_the_password(fixture: Fixture) {
     }
     for password in [None, Some("wrong"), Some("")] {
         let refused = start(request("ann", password)).await;
-        assert!(matches!(refused, Err(EraseAccountError::CurrentPasswordWrong)), "{refused:?}");
+        assert!(
+            matches!(refused, Err(EraseAccountError::CurrentPasswordWrong)),
+            "{refused:?}"
+        );
     }
     assert!(fixture.admits(ann.tokens.access_token.expose_secret()).await);
     let mut view = fixture.identity_view().await;
@@ -127,7 +141,10 @@ pub async fn id_44_guesses_of_the_password_are_counted(fixture: Fixture) {
     let caller = fixture.principal_of(&ann).await;
     for _ in 0..5 {
         let refused = fixture.erasures.start(&caller, request("ann", Some("wrong"))).await;
-        assert!(matches!(refused, Err(EraseAccountError::CurrentPasswordWrong)), "{refused:?}");
+        assert!(
+            matches!(refused, Err(EraseAccountError::CurrentPasswordWrong)),
+            "{refused:?}"
+        );
     }
     let refused = fixture.erasures.start(&caller, request("ann", Some(PASSWORD))).await;
     assert!(matches!(refused, Err(EraseAccountError::Throttled(_))), "{refused:?}");
@@ -164,12 +181,19 @@ pub async fn id_43_of_two_administrators_who_leave_at_once_one_stays(fixture: Fi
             roles: vec![Role::Admin],
             kind: PrincipalKind::Login(fixture.login_id()),
         };
-        fixture.erasures.start(&caller, request(names[number], Some(PASSWORD))).await
+        fixture
+            .erasures
+            .start(&caller, request(names[number], Some(PASSWORD)))
+            .await
     })
     .await;
     let started = answers.iter().filter(|answer| answer.is_ok()).count();
     assert_eq!(started, 1, "{answers:?}");
-    assert!(answers.iter().any(|answer| matches!(answer, Err(EraseAccountError::LastAdmin))));
+    assert!(
+        answers
+            .iter()
+            .any(|answer| matches!(answer, Err(EraseAccountError::LastAdmin)))
+    );
 }
 
 pub async fn id_44_the_second_pass_catches_what_came_late(fixture: Fixture) {
@@ -225,7 +249,11 @@ pub async fn id_44_goes_on_after_a_crash_between_the_passes(fixture: Fixture) {
     let fixture = fixture.crash().await;
     let done = work_to_the_end(&fixture, erasure.id).await;
     let chat = done.context("chat");
-    assert_eq!((chat.rows, chat.swept_at), (6, swept_at), "the first pass is not made again");
+    assert_eq!(
+        (chat.rows, chat.swept_at),
+        (6, swept_at),
+        "the first pass is not made again"
+    );
     assert_eq!(fixture.user(ann.user.id).await, None);
 }
 
@@ -248,7 +276,10 @@ pub async fn id_44_workers_at_once_do_no_harm(fixture: Fixture) {
 pub async fn id_44_a_request_that_is_sent_twice_starts_one(fixture: Fixture) {
     let (_, ann) = fixture.two_people(0).await;
     let caller = fixture.principal_of(&ann).await;
-    let answers = at_once(3, async |_| fixture.erasures.start(&caller, request("ann", Some(PASSWORD))).await).await;
+    let answers = at_once(3, async |_| {
+        fixture.erasures.start(&caller, request("ann", Some(PASSWORD))).await
+    })
+    .await;
     let started: Vec<&Erasure> = answers.iter().flatten().collect();
     assert!(!started.is_empty());
     assert!(started.iter().all(|erasure| erasure.id == started[0].id), "{answers:?}");
