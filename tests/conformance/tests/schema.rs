@@ -62,6 +62,9 @@ impl Schema {
         .await;
         for row in rows {
             let table: String = row.get(0);
+            if is_private(&table) {
+                continue;
+            }
             let storage = match row.get::<String, _>(2).as_str() {
                 "uuid" | "bytea" => "BLOB",
                 "text" | "jsonb" | "date" | "numeric" => "TEXT",
@@ -73,9 +76,7 @@ impl Schema {
                 storage: storage.to_owned(),
                 is_nullable: row.get(3),
             };
-            if !is_private(&table) {
-                schema.columns.insert((table, row.get(1)), column);
-            }
+            schema.columns.insert((table, row.get(1)), column);
         }
         let rows = fetch_postgres(
             connection,

@@ -62,7 +62,7 @@ pub(crate) const SQLITE_HITS: &str = "{s}chat_message_lexemes f \
     CROSS JOIN {s}chat_message_search n ON n.number = f.rowid AND n.owner_id = $1 \
     CROSS JOIN {s}chat_messages m ON m.owner_id = $1 AND m.id = n.id \
     CROSS JOIN {s}chat_sessions s ON s.owner_id = $1 AND s.id = m.session_id \
-    WHERE f.lexemes MATCH $2 AND f.rowid >= $13 AND f.rowid < $12 \
+    WHERE f.chat_message_lexemes MATCH $2 AND f.rowid >= $13 AND f.rowid < $12 \
     AND (m.created_at, m.id) < ($3, $4) AND m.created_at >= $6 AND {message_hit_filter}";
 
 /// How long it took the owner to make the newest messages behind a place: `$5` of them.
@@ -198,25 +198,25 @@ static SQLITE_SESSIONS: Statement = Statement {
     effect: Effect::Reads,
     text: "WITH extent AS MATERIALIZED ( \
              SELECT count(*) < $10 AS is_few FROM (SELECT f.rowid FROM {s}chat_message_lexemes f \
-               WHERE f.lexemes MATCH $2 LIMIT $10) \
+               WHERE f.chat_message_lexemes MATCH $2 LIMIT $10) \
            ), by_hit AS MATERIALIZED ( \
              SELECT m.session_id AS id FROM extent e CROSS JOIN {s}chat_message_lexemes f \
              CROSS JOIN {s}chat_message_search n ON n.number = f.rowid AND n.owner_id = $1 \
              CROSS JOIN {s}chat_messages m ON m.owner_id = $1 AND m.id = n.id \
-             WHERE e.is_few AND f.lexemes MATCH $2 AND m.deleted_at IS NULL \
+             WHERE e.is_few AND f.chat_message_lexemes MATCH $2 AND m.deleted_at IS NULL \
              UNION SELECT n.id FROM extent e CROSS JOIN {s}chat_session_lexemes f \
              CROSS JOIN {s}chat_session_search n ON n.number = f.rowid AND n.owner_id = $1 \
-             WHERE e.is_few AND f.lexemes MATCH $2 \
+             WHERE e.is_few AND f.chat_session_lexemes MATCH $2 \
            ), by_session AS MATERIALIZED ( \
              SELECT s.id FROM extent e CROSS JOIN {s}chat_sessions s \
              WHERE NOT e.is_few AND s.owner_id = $1 AND (s.last_update, s.id) < ($3, $4) AND s.last_update >= $6 \
              AND {session_hit_filter} AND ( \
                EXISTS (SELECT 1 FROM {s}chat_session_search n CROSS JOIN {s}chat_session_lexemes f \
-                 WHERE n.owner_id = $1 AND n.id = s.id AND f.rowid = n.number AND f.lexemes MATCH $2) \
+                 WHERE n.owner_id = $1 AND n.id = s.id AND f.rowid = n.number AND f.chat_session_lexemes MATCH $2) \
                OR EXISTS (SELECT 1 FROM {s}chat_message_lexemes f \
                  CROSS JOIN {s}chat_message_search n ON n.number = f.rowid AND n.owner_id = $1 \
                  CROSS JOIN {s}chat_messages m ON m.owner_id = $1 AND m.id = n.id \
-                 WHERE f.lexemes MATCH '\"s' || lower(hex(substr(s.id, 9))) || '\" AND ' || $2 \
+                 WHERE f.chat_message_lexemes MATCH '\"s' || lower(hex(substr(s.id, 9))) || '\" AND ' || $2 \
                  AND m.deleted_at IS NULL AND m.session_id = s.id) \
              ) ORDER BY s.last_update DESC, s.id DESC LIMIT $5 \
            ) \
@@ -239,10 +239,10 @@ pub(crate) const INSERTED_BEGIN: Fragment = Fragment {
     sqlite: "",
 };
 pub(crate) const INSERTED_END: Fragment = Fragment {
-        mark: "{and_document}",
-        postgres: "RETURNING id) INSERT INTO {s}chat_session_search (owner_id, id, lexemes) \
+    mark: "{and_document}",
+    postgres: "RETURNING id) INSERT INTO {s}chat_session_search (owner_id, id, lexemes) \
                    SELECT $1, u.id, array_to_tsvector(string_to_array($22, ' ')) FROM u",
-        sqlite: "",
+    sqlite: "",
 };
 
 /// Around the statement that updates a session and answers id and tags: on PostgreSQL it writes the document `$16` too.
@@ -252,12 +252,12 @@ pub(crate) const UPDATED_BEGIN: Fragment = Fragment {
     sqlite: "",
 };
 pub(crate) const UPDATED_END: Fragment = Fragment {
-        mark: "{and_changed_document}",
-        postgres: "), d AS (INSERT INTO {s}chat_session_search AS d (owner_id, id, lexemes) \
+    mark: "{and_changed_document}",
+    postgres: "), d AS (INSERT INTO {s}chat_session_search AS d (owner_id, id, lexemes) \
                    SELECT $1, u.id, array_to_tsvector(string_to_array($16, ' ')) FROM u \
                    ON CONFLICT (owner_id, id) DO UPDATE SET lexemes = excluded.lexemes \
                    WHERE d.lexemes IS DISTINCT FROM excluded.lexemes) SELECT u.id, u.tags FROM u",
-        sqlite: "",
+    sqlite: "",
 };
 
 static INDEX_MESSAGE: Statement = Statement {
@@ -414,16 +414,24 @@ impl Span {
     /// The shortest span that holds the time from `length` microseconds before `end` to `end`.
     fn ending(end: Instant, length: i64) -> Self {
         let fitting = SLICES.into_iter().find_map(|bits| {
-            let (first, last) = (slice(end.as_micros().saturating_sub(length), bits), slice(end.as_micros(), bits));
+            let (first, last) = (
+                slice(end.as_micros().saturating_sub(length), bits),
+                slice(end.as_micros(), bits),
+            );
             (last - first < MOST_SLICES).then_some((bits, first, last))
         });
         let begin = fitting.and_then(|(bits, first, _)| Instant::from_micros(first * (1_000_000 << bits)).ok());
         match begin {
-            Some(begin) => Self {
-                begin,
-                slices: fitting,
-            },
+            Some(begin) => Self { begin, slices: fitting },
             None => Self::NONE,
+        }
+    }
+
+    /// This span, or, where there are too many slices, one that adds nothing to what begins there.
+    fn or_nothing_before(self, begin: Instant) -> Self {
+        match self.slices {
+            Some(_) => self,
+            None => Self { begin, slices: None },
         }
     }
 
@@ -447,7 +455,13 @@ async fn spans<C: Connection>(
     place: Place,
     from: Instant,
 ) -> Result<[Span; 2], StorageError> {
-    let values = [owner_id.into(), place.at.into(), place.id.into(), from.into(), PACE_SAMPLE.into()];
+    let values = [
+        owner_id.into(),
+        place.at.into(),
+        place.id.into(),
+        from.into(),
+        PACE_SAMPLE.into(),
+    ];
     let Some(row) = unit.fetch_optional(&PACE, &values).await? else {
         return Ok([Span::NONE; 2]);
     };
@@ -456,8 +470,10 @@ async fn spans<C: Connection>(
     let (oldest, newest) = (row.instant("created_at")?, row.instant("created_at")?);
     Ok(match (oldest, newest) {
         (Some(oldest), Some(newest)) if count == PACE_SAMPLE => {
-            let recent = (newest.as_micros() - oldest.as_micros()).saturating_mul(SPAN);
-            [recent, recent.saturating_mul(SPAN)].map(|length| Span::ending(newest, length))
+            let length = (newest.as_micros() - oldest.as_micros()).saturating_mul(SPAN);
+            let recent = Span::ending(newest, length);
+            let longer = Span::ending(newest, length.saturating_mul(SPAN));
+            [recent, longer.or_nothing_before(recent.begin)]
         }
         _ => [Span::NONE; 2],
     })
@@ -540,7 +556,10 @@ fn document_of(message: &Message, created_at: Instant, dialect: Dialect) -> Docu
     if dialect == Dialect::Postgres {
         let owner = owner_mark(message.owner_id);
         for bits in SLICES {
-            push(&mut lexemes, &slice_lexeme(&owner, bits, slice(created_at.as_micros(), bits)));
+            push(
+                &mut lexemes,
+                &slice_lexeme(&owner, bits, slice(created_at.as_micros(), bits)),
+            );
         }
     }
     Document {
@@ -627,9 +646,9 @@ fn start(after: Option<Place>, to: Option<Instant>) -> Place {
     }
 }
 
-/// The first number of a millisecond.
+/// The first number of a millisecond. What lies before 1970 or after 2109 counts as one millisecond, whose order is read from the rows.
 fn first_number(at: Instant) -> i64 {
-    at.as_micros().div_euclid(1_000).saturating_mul(1 << NUMBER_BITS)
+    at.as_micros().div_euclid(1_000).clamp(0, (1 << 42) - 1) << NUMBER_BITS
 }
 
 fn tag_norms(filter: &SearchFilter) -> Result<String, StorageError> {
@@ -678,7 +697,10 @@ mod tests {
             "wbbaaaab wbbaaac wbbaaaabc pbbaaaa pbbaaaab"
         );
         assert_eq!(lexemes(owner(), "?!"), "");
-        assert_eq!(session_mark(SessionId(Uuid::from_u128(0x0123_4567_89ab_cdef))), "s0123456789abcdef");
+        assert_eq!(
+            session_mark(SessionId(Uuid::from_u128(0x0123_4567_89ab_cdef))),
+            "s0123456789abcdef"
+        );
     }
 
     #[test]
@@ -698,10 +720,19 @@ mod tests {
 
     #[test]
     fn a_query_is_made_of_lexemes() {
-        assert_eq!(expressed("Visit lond", Dialect::Postgres), "'wbbaaavisit' & 'wbbaaalond':*");
-        assert_eq!(expressed("Visit lond", Dialect::Sqlite), "\"wbbaaavisit\" AND \"wbbaaalond\" *");
+        assert_eq!(
+            expressed("Visit lond", Dialect::Postgres),
+            "'wbbaaavisit' & 'wbbaaalond':*"
+        );
+        assert_eq!(
+            expressed("Visit lond", Dialect::Sqlite),
+            "\"wbbaaavisit\" AND \"wbbaaalond\" *"
+        );
         assert_eq!(expressed("\"l'*", Dialect::Postgres), "('wbbaaal' | 'pbbaaal')");
-        assert_eq!(expressed("l' OR", Dialect::Sqlite), "\"wbbaaal\" AND (\"wbbaaaor\" OR \"pbbaaaor\")");
+        assert_eq!(
+            expressed("l' OR", Dialect::Sqlite),
+            "\"wbbaaal\" AND (\"wbbaaaor\" OR \"pbbaaaor\")"
+        );
     }
 
     /// PostgreSQL keeps at most 1 MiB of lexemes.

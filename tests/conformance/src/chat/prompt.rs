@@ -2,10 +2,10 @@
 
 use larder_domain::chat::{MAX_PROMPTS, Prompt, PromptDraft, PromptPatch};
 use larder_domain::{Code, OwnerId, Patch, PromptId, Version};
+use larder_ports::inbound::PageRequest;
 use larder_ports::inbound::chat::{
     ChangePrompt, ChangePromptError, CreatePromptError, ListError, NotFoundError, RestorePromptError,
 };
-use larder_ports::inbound::PageRequest;
 use larder_ports::outbound::{Deleted, Rule, StorageError};
 
 use crate::Fixture;
@@ -240,7 +240,13 @@ pub async fn ch_45_prompts_go_to_the_trash_and_come_back(fixture: Fixture) {
     let gone = fixture.prompts.change(owner, retitle(made.id, "x", None)).await;
     assert!(matches!(gone, Err(ChangePromptError::NotFound)), "{gone:?}");
     let restored = fixture.prompts.restore(owner, made.id).await.unwrap();
-    assert_eq!(restored, Prompt { version: 3, ..made.clone() });
+    assert_eq!(
+        restored,
+        Prompt {
+            version: 3,
+            ..made.clone()
+        }
+    );
     assert_eq!(fixture.prompts.get(owner, made.id).await.unwrap(), restored);
 
     fixture.prompts.delete(owner, made.id, None).await.unwrap();

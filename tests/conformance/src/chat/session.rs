@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use larder_domain::chat::{Session, SessionDraft, SessionPatch, SummaryDraft, Tag, Task, TaskPriority, TaskStatus};
 use larder_domain::{Code, GroupId, Instant, Invalid, OwnerId, Patch, SessionId};
 use larder_ports::inbound::PageRequest;
-use larder_ports::inbound::chat::{AppendError, ChangeSession, ChangeSessionError, ChangeSummaryError, CreateSessionError, ListError, ListMessages, ListMessagesError, NotFoundError, PutSummary, ResolveSession, ResolveSessionError, Turn, TurnTarget};
+use larder_ports::inbound::chat::{
+    AppendError, ChangeSession, ChangeSessionError, ChangeSummaryError, CreateSessionError, ListError, ListMessages,
+    ListMessagesError, NotFoundError, PutSummary, ResolveSession, ResolveSessionError, Turn, TurnTarget,
+};
 use larder_ports::outbound::chat::{Order, SessionFilter, TagMatch, TaskFilter};
 use larder_ports::outbound::{Deleted, Place, Rule, StorageError};
 
@@ -1133,9 +1136,18 @@ pub async fn ch_20_every_combination_of_filters_gives_the_sessions_that_fit(fixt
     let other = fixture.owner();
     let mut all = Vec::new();
     for number in 0..48_usize {
-        let now = if number % 3 == 0 { fixture.advance(60) } else { fixture.now() };
+        let now = if number % 3 == 0 {
+            fixture.advance(60)
+        } else {
+            fixture.now()
+        };
         let tags: &[&str] = [&[][..], &["a"], &["A", "b"], &["b", "c"]][number % 4];
-        let task = [None, Some(TaskStatus::Active), Some(TaskStatus::Waiting), Some(TaskStatus::Done)][number / 4 % 4];
+        let task = [
+            None,
+            Some(TaskStatus::Active),
+            Some(TaskStatus::Waiting),
+            Some(TaskStatus::Done),
+        ][number / 4 % 4];
         let session = Session {
             character_name: [None, Some("Ada".to_owned()), Some("ada".to_owned())][number % 3].clone(),
             tags: tags.iter().map(|tag| Tag::from_stored((*tag).into())).collect(),
@@ -1154,7 +1166,11 @@ pub async fn ch_20_every_combination_of_filters_gives_the_sessions_that_fit(fixt
         };
         fixture.store(&theirs).await.unwrap();
         if number % 5 == 0 {
-            fixture.messages.append(owner, session.id, says("hello"), false).await.unwrap();
+            fixture
+                .messages
+                .append(owner, session.id, says("hello"), false)
+                .await
+                .unwrap();
         }
         if number % 7 == 0 {
             assert!(fixture.trash(owner, session.id).await);
@@ -1262,7 +1278,14 @@ pub async fn t_050_each_old_session_of_one_instant_is_met_once(fixture: Fixture)
     let owner = fixture.owner();
     let mut old = BTreeSet::new();
     for _ in 0..120 {
-        old.insert(fixture.sessions.create(owner, SessionDraft::default()).await.unwrap().id);
+        old.insert(
+            fixture
+                .sessions
+                .create(owner, SessionDraft::default())
+                .await
+                .unwrap()
+                .id,
+        );
     }
     let doomed = *old.iter().nth(60).unwrap();
     let mut met = Vec::new();
@@ -1326,7 +1349,12 @@ pub async fn t_054_task_filters_any_and_none(fixture: Fixture) {
             task_priority,
             ..SessionFilter::default()
         };
-        ids(&fixture.sessions.list(owner, filter, PageRequest::first()).await.unwrap().data)
+        ids(&fixture
+            .sessions
+            .list(owner, filter, PageRequest::first())
+            .await
+            .unwrap()
+            .data)
     };
     assert_eq!(of(TaskFilter::Any, None).await, []);
     assert_eq!(of(TaskFilter::None, None).await, [plain.id]);
@@ -1364,12 +1392,26 @@ pub async fn t_056_a_later_last_update_leads_the_list_and_nulls_clear(fixture: F
         ..SessionPatch::default()
     };
     fixture.sessions.change(owner, change(older.id, patch)).await.unwrap();
-    let listed = fixture.sessions.list(owner, LIVE, PageRequest::first()).await.unwrap().data;
+    let listed = fixture
+        .sessions
+        .list(owner, LIVE, PageRequest::first())
+        .await
+        .unwrap()
+        .data;
     assert_eq!(ids(&listed), [older.id, newer.id]);
     assert_eq!((&listed[0].name, &listed[0].tags), (&None, &vec![]));
     fixture.advance(60);
-    fixture.sessions.change(owner, rename(newer.id, "renamed")).await.unwrap();
-    let listed = fixture.sessions.list(owner, LIVE, PageRequest::first()).await.unwrap().data;
+    fixture
+        .sessions
+        .change(owner, rename(newer.id, "renamed"))
+        .await
+        .unwrap();
+    let listed = fixture
+        .sessions
+        .list(owner, LIVE, PageRequest::first())
+        .await
+        .unwrap()
+        .data;
     assert_eq!(ids(&listed), [older.id, newer.id]);
 }
 
@@ -1547,7 +1589,12 @@ pub async fn ch_48_a_purge_removes_everything_below_the_session(fixture: Fixture
     assert!(matches!(gone, Err(ChangeSummaryError::NotFound)), "{gone:?}");
     assert_eq!(fixture.tags.list(owner, PageRequest::first()).await.unwrap().data, []);
     assert_eq!(
-        fixture.sessions.list(owner, ANY, PageRequest::first()).await.unwrap().data,
+        fixture
+            .sessions
+            .list(owner, ANY, PageRequest::first())
+            .await
+            .unwrap()
+            .data,
         []
     );
     // The ids are free: no row of a table below has kept one.
@@ -1586,7 +1633,11 @@ pub async fn t_070_a_restored_session_has_the_messages_that_it_had(fixture: Fixt
     let session = fixture.sessions.create(owner, named("three")).await.unwrap();
     let mut said = Vec::new();
     for text in ["one", "two", "three"] {
-        let message = fixture.messages.append(owner, session.id, says(text), true).await.unwrap();
+        let message = fixture
+            .messages
+            .append(owner, session.id, says(text), true)
+            .await
+            .unwrap();
         said.push(message.message);
     }
     let before = fixture.sessions.get(owner, session.id).await.unwrap();

@@ -44,7 +44,11 @@ impl Fixture {
     }
 
     async fn say(&self, owner_id: OwnerId, session_id: SessionId, text: &str) -> Instant {
-        let message = self.messages.append(owner_id, session_id, says(text), true).await.unwrap();
+        let message = self
+            .messages
+            .append(owner_id, session_id, says(text), true)
+            .await
+            .unwrap();
         message.message.created_at
     }
 
@@ -67,7 +71,11 @@ impl Fixture {
             let page = self.summaries.list(owner_id, state, request.clone()).await.unwrap();
             for entry in page.data {
                 assert_eq!(entry.summary.is_none(), entry.state == SummaryState::Missing);
-                assert!(entry.summary.is_none_or(|summary| summary.session_id == entry.session_id));
+                assert!(
+                    entry
+                        .summary
+                        .is_none_or(|summary| summary.session_id == entry.session_id)
+                );
                 found.push((entry.session_id, entry.state));
             }
             match page.next_cursor {
@@ -127,20 +135,33 @@ pub async fn ch_60_put_makes_a_summary_and_then_replaces_it(fixture: Fixture) {
     let before = fixture.sessions.get(owner, session.id).await.unwrap();
     let now = fixture.advance(60);
 
-    let made = fixture.summaries.put(owner, put(session.id, "first", None)).await.unwrap();
+    let made = fixture
+        .summaries
+        .put(owner, put(session.id, "first", None))
+        .await
+        .unwrap();
     assert!(made.is_new);
     let stored = fixture.summaries.get(owner, session.id).await.unwrap();
     assert_eq!((&stored, stored.state), (&made.view, SummaryState::Fresh));
     let summary = stored.summary;
     let expected = draft("first", None);
-    assert_eq!((&summary.text, &summary.model_name), (&expected.text, &expected.model_name));
+    assert_eq!(
+        (&summary.text, &summary.model_name),
+        (&expected.text, &expected.model_name)
+    );
     assert_eq!(
         (&summary.key_topics, &summary.entities),
         (&expected.key_topics, &expected.entities)
     );
     assert_eq!((summary.message_count, summary.source_content_revision), (2, 2));
-    assert_eq!((summary.first_message_at, summary.last_message_at), (Some(first), Some(last)));
-    assert_eq!((summary.generated_at, summary.created_at, summary.version), (now, now, 1));
+    assert_eq!(
+        (summary.first_message_at, summary.last_message_at),
+        (Some(first), Some(last))
+    );
+    assert_eq!(
+        (summary.generated_at, summary.created_at, summary.version),
+        (now, now, 1)
+    );
 
     let later = fixture.advance(60);
     let replaced = fixture
@@ -168,7 +189,12 @@ pub async fn ch_60_a_session_without_content_has_no_summary(fixture: Fixture) {
     let owner = fixture.owner();
     let empty = fixture.conversation(owner, 0).await;
     let short = fixture.conversation(owner, 2).await;
-    for (id, source) in [(empty.id, None), (empty.id, Some(1)), (short.id, Some(3)), (short.id, Some(0))] {
+    for (id, source) in [
+        (empty.id, None),
+        (empty.id, Some(1)),
+        (short.id, Some(3)),
+        (short.id, Some(0)),
+    ] {
         let refused = fixture.summaries.put(owner, put(id, "too early", source)).await;
         let Err(ChangeSummaryError::Invalid(refused)) = refused else {
             panic!("{refused:?}")
@@ -192,7 +218,10 @@ pub async fn ch_61_a_slow_writer_cannot_undo_a_newer_summary(fixture: Fixture) {
         .unwrap();
     let slow = fixture.summaries.put(owner, put(session.id, "slow", Some(2))).await;
     assert!(matches!(slow, Err(ChangeSummaryError::Older)), "{slow:?}");
-    assert_eq!(fixture.summaries.get(owner, session.id).await.unwrap().summary.text, "newer");
+    assert_eq!(
+        fixture.summaries.get(owner, session.id).await.unwrap().summary.text,
+        "newer"
+    );
     // Without a summary there is nothing that is newer.
     fixture.summaries.delete(owner, session.id, None).await.unwrap();
     fixture
@@ -236,7 +265,10 @@ pub async fn ch_17_a_summary_is_replaced_and_removed_as_the_version_that_was_rea
     );
     fixture.summarise(owner, session.id).await;
     let answers = at_once(4, async |number| {
-        fixture.summaries.put(owner, guarded(&format!("writer {number}"), 1)).await
+        fixture
+            .summaries
+            .put(owner, guarded(&format!("writer {number}"), 1))
+            .await
     })
     .await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
@@ -331,7 +363,10 @@ pub async fn ch_90_lengths_of_summaries_are_refused_with_a_pointer(fixture: Fixt
     };
     fixture.summaries.put(owner, put).await.unwrap();
     let kept = fixture.summaries.get(owner, session.id).await.unwrap().summary;
-    assert_eq!((kept.text, kept.key_topics, kept.entities), (longest.text, longest.key_topics, vec![]));
+    assert_eq!(
+        (kept.text, kept.key_topics, kept.entities),
+        (longest.text, longest.key_topics, vec![])
+    );
 }
 
 pub async fn ch_63_a_cursor_counts_for_its_own_state_only(fixture: Fixture) {

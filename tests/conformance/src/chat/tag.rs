@@ -60,7 +60,11 @@ impl Fixture {
             tag_match,
             ..SessionFilter::default()
         };
-        let page = self.sessions.list(owner_id, filter, PageRequest::first()).await.unwrap();
+        let page = self
+            .sessions
+            .list(owner_id, filter, PageRequest::first())
+            .await
+            .unwrap();
         page.data.iter().map(|session| session.id).collect()
     }
 }
@@ -123,7 +127,10 @@ pub async fn ch_24_the_list_counts_live_sessions_per_folded_tag(fixture: Fixture
     fixture.tagged(other, &["work", "theirs"]).await;
     // By folded form; the smallest spelling by code point, whatever the collation of the database.
     let expected = [("a", 1), ("STRASSE", 2), ("WORK", 3), ("éclair", 1)];
-    let expected: Vec<_> = expected.iter().map(|(tag, count)| ((*tag).to_owned(), *count)).collect();
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(tag, count)| ((*tag).to_owned(), *count))
+        .collect();
     assert_eq!(fixture.tag_counts(owner).await, expected);
     fixture.sessions.restore(owner, trashed.id).await.unwrap();
     assert!(fixture.tag_counts(owner).await.contains(&("gone".to_owned(), 1)));
@@ -147,7 +154,10 @@ pub async fn ch_24_any_or_all_of_several_tags(fixture: Fixture) {
     let one = fixture.tagged(owner, &["a", "c"]).await.id;
     let none = fixture.tagged(owner, &["c"]).await.id;
     let set = |ids: &[SessionId]| ids.iter().copied().collect::<BTreeSet<_>>();
-    assert_eq!(fixture.having(owner, &["a", "B"], TagMatch::Any).await, set(&[both, one]));
+    assert_eq!(
+        fixture.having(owner, &["a", "B"], TagMatch::Any).await,
+        set(&[both, one])
+    );
     assert_eq!(fixture.having(owner, &["a", "B"], TagMatch::All).await, set(&[both]));
     assert_eq!(fixture.having(owner, &["C"], TagMatch::All).await, set(&[one, none]));
     assert_eq!(fixture.having(owner, &["d"], TagMatch::Any).await, set(&[]));
@@ -202,7 +212,10 @@ pub async fn ch_24_a_renaming_merges_at_the_earlier_place(fixture: Fixture) {
 
 pub async fn ch_24_a_new_spelling_changes_the_sessions_that_have_another(fixture: Fixture) {
     let owner = fixture.owner();
-    let (same, other) = (fixture.tagged(owner, &["Work"]).await, fixture.tagged(owner, &["work"]).await);
+    let (same, other) = (
+        fixture.tagged(owner, &["Work"]).await,
+        fixture.tagged(owner, &["work"]).await,
+    );
     assert_eq!(fixture.tags.rename(owner, rename("WORK", "Work")).await.unwrap(), 1);
     assert_eq!(fixture.sessions.get(owner, same.id).await.unwrap(), same);
     let changed = fixture.sessions.get(owner, other.id).await.unwrap();
@@ -237,10 +250,7 @@ pub async fn ch_24_renamings_beside_changes_of_tags_lose_nothing(fixture: Fixtur
         if number % 2 == 0 {
             let (from, to) = if number % 4 == 0 { ("a", "b") } else { ("b", "a") };
             let renamed = fixture.tags.rename(owner, rename(from, to)).await;
-            assert!(
-                matches!(renamed, Ok(_) | Err(RenameTagError::NotFound)),
-                "{renamed:?}"
-            );
+            assert!(matches!(renamed, Ok(_) | Err(RenameTagError::NotFound)), "{renamed:?}");
         } else {
             let patch = SessionPatch {
                 tags: Patch::Set(vec!["b".into(), "a".into()]),
@@ -260,7 +270,10 @@ pub async fn ch_24_renamings_beside_changes_of_tags_lose_nothing(fixture: Fixtur
         let session = fixture.sessions.get(owner, id).await.unwrap();
         let norms: BTreeSet<&str> = session.tags.iter().map(Tag::norm).collect();
         assert_eq!(norms.len(), session.tags.len(), "{session:?}");
-        assert!(!norms.is_empty() && norms.iter().all(|norm| ["a", "b"].contains(norm)), "{session:?}");
+        assert!(
+            !norms.is_empty() && norms.iter().all(|norm| ["a", "b"].contains(norm)),
+            "{session:?}"
+        );
     }
 }
 
@@ -269,7 +282,10 @@ pub async fn t_052_tags_are_compared_folded_and_kept_as_sent(fixture: Fixture) {
     let session = fixture.tagged(owner, &["Work", "work ", "Straße"]).await;
     let kept = fixture.sessions.get(owner, session.id).await.unwrap();
     assert_eq!(texts(&kept), ["Work", "Straße"]);
-    assert_eq!(fixture.having(owner, &["STRASSE"], TagMatch::Any).await, BTreeSet::from([session.id]));
+    assert_eq!(
+        fixture.having(owner, &["STRASSE"], TagMatch::Any).await,
+        BTreeSet::from([session.id])
+    );
     let many: Vec<String> = (0..33).map(|number| format!("tag {number}")).collect();
     let draft = SessionDraft {
         tags: Some(many),
@@ -277,7 +293,10 @@ pub async fn t_052_tags_are_compared_folded_and_kept_as_sent(fixture: Fixture) {
     };
     let refused = fixture.sessions.create(owner, draft).await;
     assert!(
-        matches!(refused, Err(larder_ports::inbound::chat::CreateSessionError::Invalid(_))),
+        matches!(
+            refused,
+            Err(larder_ports::inbound::chat::CreateSessionError::Invalid(_))
+        ),
         "{refused:?}"
     );
 }
