@@ -60,10 +60,11 @@ impl RefreshToken {
         }
         match self.used {
             None => Presented::Rotates,
+            // Of two requests at once, the one that had to wait may have come first.
             Some(Use {
                 at,
                 successor_id: Some(successor_id),
-            }) if live == Some(successor_id) && now < at.plus(grace) => Presented::Rotates,
+            }) if live == Some(successor_id) && now.max(at) < at.plus(grace) => Presented::Rotates,
             Some(_) => Presented::Reused,
         }
     }
@@ -150,6 +151,9 @@ mod tests {
             (token(Some((50, None))), Some(3), 50, GRACE, Presented::Reused),
             // Without grace, not even at the same instant.
             (used(), Some(2), 50, Duration::ZERO, Presented::Reused),
+            // Nor for a request that came before the one that used it, and waited for it.
+            (used(), Some(2), 49, Duration::ZERO, Presented::Reused),
+            (used(), Some(2), 49, GRACE, Presented::Rotates),
         ] {
             assert_eq!(
                 judge(token.clone(), live, second, grace),

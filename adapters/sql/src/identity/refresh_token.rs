@@ -32,7 +32,7 @@ static USE: Statement = Statement {
     name: "identity_refresh_tokens.use",
     effect: Effect::Writes,
     text: "UPDATE {s}identity_refresh_tokens SET used_at = coalesce(used_at, $5), \
-           successor_id = CASE WHEN id = $3 THEN $4 END \
+           successor_id = CASE WHEN id = $3 THEN $4 ELSE successor_id END \
            WHERE owner_id = $1 AND login_id = $2 AND (id = $3 OR used_at IS NULL)",
     only: None,
 };

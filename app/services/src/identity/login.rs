@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_domain::identity::{KeyedSecret, Login, Presented, Principal, PrincipalKind, RefreshToken, RevokeReason, User};
+use larder_domain::identity::{
+    KeyedSecret, Login, Presented, Principal, PrincipalKind, RefreshToken, RevokeReason, User,
+};
 use larder_domain::{LoginId, RefreshTokenId};
 use larder_ports::inbound::identity::{LogOutError, LoginUseCases, RefreshError, Tokens};
 use larder_ports::inbound::{ListError, NotFoundError, Page, PageRequest};
@@ -10,9 +12,9 @@ use larder_ports::outbound::identity::{IdentityUnit, KnownToken};
 use larder_ports::outbound::{Access, Place, Store};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::PrincipalCache;
 use super::account::{AccountPorts, AccountsConfig};
 use super::token_pair::{Drawn, TokenPairs};
-use super::PrincipalCache;
 use crate::cursor::Paging;
 use crate::retry::{RetryPolicy, Unfinished, refuse, retrying, undo};
 
