@@ -40,10 +40,13 @@ macro_rules! on_adapter {
 mod account;
 mod cli;
 mod conversation;
+mod deny;
+mod erasure;
 mod harness;
 mod http;
 mod life;
 mod log;
+mod login;
 mod outage;
 mod ownership;
 mod repetition;

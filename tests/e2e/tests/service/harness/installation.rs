@@ -59,7 +59,9 @@ impl Installation {
         .with("LARDER_IDENTITY__SIGN_UP", "open")
         // Cheap hashes: no case is about their cost.
         .with("LARDER_IDENTITY__BCRYPT_COST", "4")
-        .with("LARDER_IDENTITY__ALLOW_WEAK_HASHES", "true");
+        .with("LARDER_IDENTITY__ALLOW_WEAK_HASHES", "true")
+        // Every case comes from one address.
+        .with("LARDER_IDENTITY__IP_RATE_PER_MINUTE", "0");
         let data = this.data_folder();
         this.set("LARDER_DATA_DIR", data.to_str().expect("UTF-8"));
         if let Some(database) = &this.database {
