@@ -39,7 +39,11 @@ fn check_same(sent: Option<Uuid>, id: Option<SessionId>, pointer: impl FnOnce() 
 /// The same for the id of the resource itself.
 fn check_same_id(sent: Option<Uuid>, id: Uuid) -> Result<(), Problem> {
     match sent {
-        Some(sent) if sent != id => Err(Problem::violation("/id", Code::ImmutableField, "must be the id in the path")),
+        Some(sent) if sent != id => Err(Problem::violation(
+            "/id",
+            Code::ImmutableField,
+            "must be the id in the path",
+        )),
         _ => Ok(()),
     }
 }

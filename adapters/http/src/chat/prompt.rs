@@ -245,7 +245,11 @@ impl PromptApi {
     /// Restore a prompt
     ///
     /// Takes it out of the trash. One that is not there stays as it is.
-    #[oai(path = "/prompts/:prompt_id/restore", method = "post", operation_id = "restore_prompt")]
+    #[oai(
+        path = "/prompts/:prompt_id/restore",
+        method = "post",
+        operation_id = "restore_prompt"
+    )]
     async fn restore(
         &self,
         caller: Caller<ChatWrite>,

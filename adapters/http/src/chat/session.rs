@@ -355,6 +355,7 @@ impl SessionApi {
     /// Newest `last_update` first; the filters combine with AND. A session whose `last_update` moves while you page may be met twice or not at all; every
     /// other one exactly once.
     #[oai(path = "/sessions", method = "get", operation_id = "list_sessions")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn list(
         &self,
         caller: Caller<ChatRead>,
@@ -501,7 +502,11 @@ impl SessionApi {
     /// Restore a session
     ///
     /// Takes it out of the trash, with exactly the messages that were live before. One that is not there stays as it is.
-    #[oai(path = "/sessions/:session_id/restore", method = "post", operation_id = "restore_session")]
+    #[oai(
+        path = "/sessions/:session_id/restore",
+        method = "post",
+        operation_id = "restore_session"
+    )]
     async fn restore(
         &self,
         caller: Caller<ChatWrite>,
@@ -517,7 +522,11 @@ impl SessionApi {
     ///
     /// The one with the newest `last_update`. If the character has none, an empty one is made; requests at once make one.
     #[oai(path = "/sessions/resolve", method = "post", operation_id = "resolve_session")]
-    async fn resolve(&self, caller: Caller<ChatWrite>, Body(body): Body<SessionResolveBody>) -> Answer<Stored<SessionBody>> {
+    async fn resolve(
+        &self,
+        caller: Caller<ChatWrite>,
+        Body(body): Body<SessionResolveBody>,
+    ) -> Answer<Stored<SessionBody>> {
         let request = ResolveSession {
             character_name: body.character_name,
             name: body.name.0,

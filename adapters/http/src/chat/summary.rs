@@ -256,7 +256,11 @@ impl SummaryApi {
     /// Delete the summary of a session
     ///
     /// For good: summaries have no trash.
-    #[oai(path = "/sessions/:session_id/summary", method = "delete", operation_id = "delete_summary")]
+    #[oai(
+        path = "/sessions/:session_id/summary",
+        method = "delete",
+        operation_id = "delete_summary"
+    )]
     async fn delete(
         &self,
         caller: Caller<ChatWrite>,
