@@ -8,6 +8,7 @@ use crate::http::assert_committed;
 on_every_adapter!(
     migrate_is_repeatable,
     the_first_user_is_made_by_the_command_line,
+    the_command_line_sets_passwords_and_promotes,
     the_configuration_is_printed_without_secrets,
 );
 
@@ -41,6 +42,38 @@ async fn the_first_user_is_made_by_the_command_line(adapter: Adapter) {
     assert_eq!(service.log_in("ann").await.user["roles"], json!(["admin"]));
     let login = json!({"login": "ann@example.com", "password": password("ann")});
     service.post("/api/v1/auth/login", &login).expect(200).await;
+}
+
+/// ID-02, ID-03.
+async fn the_command_line_sets_passwords_and_promotes(adapter: Adapter) {
+    let larder = Installation::new(adapter).await;
+    let service = larder.start().await;
+    service.sign_up("first").await;
+    let ann = service.sign_up("ann").await;
+    assert_eq!(ann.user["roles"], json!([]));
+
+    let fresh = "another horse of ann";
+    let set = larder
+        .run(&["user", "set-password", "Ann"], &format!("{fresh}\n"))
+        .await;
+    assert_eq!(set.code, Some(0), "{set:?}");
+    assert!(!format!("{set:?}").contains(fresh), "{set:?}");
+    let promoted = larder.run(&["user", "promote", "ann@example.com"], "").await;
+    assert_eq!(promoted.code, Some(0), "{promoted:?}");
+    let old = json!({"login": "ann", "password": password("ann")});
+    service.post("/api/v1/auth/login", &old).expect(401).await;
+    let new = json!({"login": "ann", "password": fresh});
+    let signed_in = service.post("/api/v1/auth/login", &new).expect(200).await;
+    assert_eq!(signed_in.json()["user"]["roles"], json!(["admin"]));
+
+    for (arguments, input) in [
+        (&["user", "set-password", "nobody"][..], "a good password\n"),
+        (&["user", "set-password", "ann"][..], "short\n"),
+        (&["user", "promote", "nobody"][..], ""),
+    ] {
+        let refused = larder.run(arguments, input).await;
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+    }
 }
 
 /// CF-56.
