@@ -30,7 +30,22 @@ struct Described<T>(PhantomData<T>);
 
 impl<T: OpenApi> OpenApi for Described<T> {
     fn meta() -> Vec<MetaApi> {
-        T::meta()
+        let mut apis: Vec<MetaApi> = Vec::new();
+        // Two APIs may share a path, but a name that an object has twice hides what stands at its first place.
+        for mut api in T::meta() {
+            api.paths.retain_mut(|path| {
+                let mut earlier = apis.iter_mut().flat_map(|api| &mut api.paths);
+                match earlier.find(|earlier| earlier.path == path.path) {
+                    Some(earlier) => {
+                        earlier.operations.append(&mut path.operations);
+                        false
+                    }
+                    None => true,
+                }
+            });
+            apis.push(api);
+        }
+        apis
     }
 
     fn register(registry: &mut Registry) {
