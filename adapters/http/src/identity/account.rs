@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use larder_domain::identity::{AccountPatch, Role, User};
-use larder_ports::inbound::identity::{AccountUseCases, ChangeAccount, ChangePassword, LogIn, SignUp, SignedIn, Tokens};
+use larder_ports::inbound::identity::{
+    AccountUseCases, ChangeAccount, ChangePassword, LogIn, SignUp, SignedIn, Tokens,
+};
 use poem_openapi::param::Header;
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
@@ -95,8 +97,7 @@ struct AccountPatchBody {
 }
 
 impl Payload for AccountPatchBody {
-    const EXAMPLE: &'static str =
-        r#"{"email": "ann.b@example.com", "current_password": "correct horse battery"}"#;
+    const EXAMPLE: &'static str = r#"{"email": "ann.b@example.com", "current_password": "correct horse battery"}"#;
     const MEDIA_TYPES: &'static [&'static str] = &["application/merge-patch+json", "application/json"];
 
     fn is_read_only(pointer: &str) -> bool {

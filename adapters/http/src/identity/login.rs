@@ -11,8 +11,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Caller, Leaver};
 use super::account::TokensBody;
+use super::{Caller, Leaver};
 use crate::Tag;
 use crate::answer::{Deleted, Listed, Secret, Shown};
 use crate::body::{Body, MaybeBody, Payload};
@@ -97,7 +97,11 @@ impl LoginApi {
     ///
     /// Answers a new pair and uses the refresh token up. One that is sent again later ends its login: two parties have it then.
     #[oai(path = "/refresh", method = "post", operation_id = "refresh_tokens")]
-    async fn refresh(&self, _client: CountedClient, Body(body): Body<RefreshBody>) -> Answer<Secret<Shown<TokensBody>>> {
+    async fn refresh(
+        &self,
+        _client: CountedClient,
+        Body(body): Body<RefreshBody>,
+    ) -> Answer<Secret<Shown<TokensBody>>> {
         let tokens = self.0.refresh(&SecretString::from(body.refresh_token)).await?;
         Ok(Secret(Shown::new(&tokens.into())?))
     }
