@@ -40,7 +40,6 @@ macro_rules! on_adapter {
 mod account;
 mod cli;
 mod conversation;
-mod deny;
 mod erasure;
 mod harness;
 mod http;
