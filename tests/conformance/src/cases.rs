@@ -341,6 +341,7 @@ macro_rules! for_every_case {
                     ch_51_of_two_updates_of_one_version_one_wins,
                     ch_50_prompts_are_listed_from_the_oldest,
                     ch_50_an_owner_has_at_most_2000_live_prompts,
+                    ch_50_a_repeated_request_makes_one_prompt,
                     ch_51_a_prompt_changes_only_as_the_version_that_was_read,
                     ch_51_of_many_writers_with_one_version_one_wins,
                     ch_45_prompts_go_to_the_trash_and_come_back,

@@ -1,12 +1,14 @@
 //! Saved templates: the store's obligations first, then the use cases over it.
 
+use std::sync::Arc;
+
 use larder_domain::chat::{MAX_PROMPTS, Prompt, PromptDraft, PromptPatch};
 use larder_domain::{Code, OwnerId, Patch, PromptId, Version};
-use larder_ports::inbound::PageRequest;
 use larder_ports::inbound::chat::{
     ChangePrompt, ChangePromptError, CreatePromptError, ListError, NotFoundError, RestorePromptError,
 };
-use larder_ports::outbound::{Deleted, Rule, StorageError};
+use larder_ports::inbound::{Done, Once, PageRequest};
+use larder_ports::outbound::{Deleted, RequestKey, Rule, StorageError, StoredAnswer};
 
 use crate::Fixture;
 use crate::schedule::{at_once, overlap};
@@ -175,6 +177,34 @@ pub async fn ch_50_an_owner_has_at_most_2000_live_prompts(fixture: Fixture) {
     assert!(matches!(refused, Err(RestorePromptError::LimitReached)), "{refused:?}");
     fixture.prompts.purge(owner, ids[1], None).await.unwrap();
     fixture.prompts.restore(owner, ids[0]).await.unwrap();
+}
+
+pub async fn ch_50_a_repeated_request_makes_one_prompt(fixture: Fixture) {
+    let owner = fixture.owner();
+    let once = |key: &str, body: u8| Once {
+        request: RequestKey {
+            key: key.into(),
+            fingerprint: [body; 32],
+        },
+        answer: Arc::new(|prompt: &Prompt| StoredAnswer {
+            status: 201,
+            location: None,
+            etag: None,
+            body: prompt.id.to_string(),
+        }),
+    };
+    let answers = at_once(6, async |_| {
+        let create = fixture.prompts.create_once(owner, draft("once"), once("k", 1));
+        match create.await.unwrap() {
+            Done::Now(prompt) => prompt.id.to_string(),
+            Done::Before(answer) => answer.body,
+        }
+    })
+    .await;
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(fixture.titles(owner, Deleted::With).await, ["once"]);
+    let other = fixture.prompts.create_once(owner, draft("other"), once("k", 2)).await;
+    assert!(matches!(other, Err(CreatePromptError::KeyReused(_))), "{other:?}");
 }
 
 pub async fn ch_51_a_prompt_changes_only_as_the_version_that_was_read(fixture: Fixture) {
