@@ -110,7 +110,11 @@ impl ExternalIdentityApi {
     /// Unlink an external identity
     ///
     /// Its tokens stop working at once. The last means of login stays: without it nobody could log in to the account.
-    #[oai(path = "/identities/:identity_id", method = "delete", operation_id = "unlink_identity")]
+    #[oai(
+        path = "/identities/:identity_id",
+        method = "delete",
+        operation_id = "unlink_identity"
+    )]
     async fn unlink(
         &self,
         caller: Caller,

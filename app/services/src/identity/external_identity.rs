@@ -389,3 +389,171 @@ impl ExternalIdentityUseCases for AccountExternalIdentities {
 fn gone() -> Failure {
     Failure::Internal("the caller's account is gone".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use larder_ports::outbound::{Clock, Outage};
+    use larder_ports::testing::{
+        Ending, FixedClock, IdentityMocks, MockExternalTokenVerifier, MockPasswordHasher, MockTokenIssuer,
+        ScriptedStore, SequentialIds,
+    };
+
+    use super::*;
+    use crate::testing::{PlainSeal, PlainSecrets, identity_unit, owner, user};
+
+    const ISSUER: &str = "https://issuer.example.com";
+
+    struct Desk {
+        external: AccountExternalIdentities,
+        store: Arc<ScriptedStore<IdentityMocks>>,
+        clock: Arc<FixedClock>,
+    }
+
+    impl Desk {
+        async fn admits(&self, token: &str) -> Result<Principal, AuthenticationError> {
+            self.external.authenticate(token, self.clock.now()).await
+        }
+    }
+
+    fn claims() -> ExternalClaims {
+        ExternalClaims {
+            issuer: ISSUER.into(),
+            subject: "ann".into(),
+            email: Some("ann@example.com".into()),
+            is_email_unverified: false,
+            is_anonymous: false,
+            issued_at: FixedClock::new().now(),
+        }
+    }
+
+    fn over(store: ScriptedStore<IdentityMocks>, ttl: Duration) -> Desk {
+        let mut verifier = MockExternalTokenVerifier::new();
+        verifier.expect_verify().returning(|token, _| match token {
+            "good" => Ok(claims()),
+            "of nobody's issuer" => Ok(ExternalClaims {
+                issuer: "https://other.example.com".into(),
+                ..claims()
+            }),
+            "old" => Err(ExternalTokenError::Expired),
+            "in the dark" => Err(ExternalTokenError::Unavailable),
+            _ => Err(ExternalTokenError::Invalid),
+        });
+        let (store, clock) = (Arc::new(store), Arc::new(FixedClock::new()));
+        let ports = AccountPorts {
+            store: store.clone(),
+            clock: clock.clone(),
+            ids: Arc::new(SequentialIds::default()),
+            hasher: Arc::new(MockPasswordHasher::new()),
+            issuer: Arc::new(MockTokenIssuer::new()),
+            secrets: Arc::new(PlainSecrets),
+            digests: Arc::new(PlainSeal),
+            seal: Arc::new(PlainSeal),
+        };
+        let issuers = ExternalIssuers {
+            verifier: Arc::new(verifier),
+            policies: HashMap::from([(ISSUER.to_owned(), IssuerPolicy::default())]),
+        };
+        Desk {
+            external: AccountExternalIdentities::new(ports, issuers, Arc::new(PrincipalCache::new(ttl))),
+            store,
+            clock,
+        }
+    }
+
+    fn known() -> KnownSubject {
+        let user = user(owner(1));
+        KnownSubject {
+            identity: claims().identity(ExternalIdentityId(Uuid::from_u128(9)), user.id, user.created_at),
+            user,
+            erased_at: None,
+        }
+    }
+
+    fn finds(found: Option<KnownSubject>) -> IdentityMocks {
+        identity_unit(|mocks| {
+            let find = mocks.external_identities.expect_find_with_user();
+            find.return_once(move |_| Ok(found));
+        })
+    }
+
+    #[tokio::test]
+    async fn id_50_a_refused_token_costs_no_unit() {
+        let desk = over(ScriptedStore::default(), Duration::ZERO);
+        assert!(matches!(desk.admits("old").await, Err(AuthenticationError::Expired)));
+        for token in ["forged", "of nobody's issuer"] {
+            assert!(
+                matches!(desk.admits(token).await, Err(AuthenticationError::Invalid)),
+                "{token}"
+            );
+        }
+        let refused = desk.admits("in the dark").await;
+        assert!(matches!(refused, Err(AuthenticationError::IssuerUnavailable)));
+        assert!(desk.store.opened().is_empty());
+    }
+
+    #[tokio::test]
+    async fn id_53_a_known_subject_costs_one_reading_unit_and_then_none() {
+        let desk = over(
+            ScriptedStore::default().unit(finds(Some(known()))),
+            Duration::from_secs(30),
+        );
+        for _ in 0..2 {
+            let caller = desk.admits("good").await.unwrap();
+            assert_eq!(
+                (caller.owner_id, caller.kind),
+                (owner(1), PrincipalKind::External(known().identity.id))
+            );
+        }
+        assert_eq!(desk.store.opened(), [Access::Read]);
+    }
+
+    #[tokio::test]
+    async fn a_use_that_can_not_be_noted_refuses_nobody() {
+        let away = StorageError::Unavailable(Outage::Unreachable, None);
+        let store = ScriptedStore::default().unit(finds(Some(known()))).failing(away);
+        let desk = over(store, Duration::ZERO);
+        desk.clock.advance(ExternalIdentity::SIGHT_IS_NOTED_EVERY);
+        desk.admits("good").await.unwrap();
+        assert_eq!(desk.store.opened(), [Access::Read, Access::Write]);
+    }
+
+    #[tokio::test]
+    async fn id_54_somebody_quicker_with_the_same_subject_is_found_at_the_next_attempt() {
+        let beaten = identity_unit(|mocks| {
+            mocks
+                .external_identities
+                .expect_find_with_user()
+                .returning(|_| Ok(None));
+            mocks.external_identities.expect_erased_at().returning(|_| Ok(None));
+            mocks.users.expect_find_by_login_name().returning(|_| Ok(None));
+            mocks.users.expect_claim_first().returning(|_| Ok(false));
+            mocks
+                .users
+                .expect_insert()
+                .return_once(|_| Err(StorageError::Broken(Rule::EmailTaken)));
+        });
+        let store = ScriptedStore::default()
+            .unit(finds(None))
+            .unit(beaten)
+            .unit(finds(Some(known())));
+        let desk = over(store, Duration::ZERO);
+        assert_eq!(desk.admits("good").await.unwrap().owner_id, owner(1));
+        assert_eq!(desk.store.endings(), [Ending::RolledBack; 3]);
+    }
+
+    #[tokio::test]
+    async fn id_55_the_holder_of_the_email_may_be_the_account_just_made() {
+        let beaten = identity_unit(|mocks| {
+            let mut answers = [None, Some(known())].into_iter();
+            let find = mocks.external_identities.expect_find_with_user().times(2);
+            find.returning(move |_| Ok(answers.next().flatten()));
+            mocks.external_identities.expect_erased_at().returning(|_| Ok(None));
+            let holder = mocks.users.expect_find_by_login_name();
+            holder.returning(|_| Ok(Some(user(owner(1)))));
+        });
+        let desk = over(ScriptedStore::default().unit(finds(None)).unit(beaten), Duration::ZERO);
+        assert_eq!(desk.admits("good").await.unwrap().owner_id, owner(1));
+    }
+}

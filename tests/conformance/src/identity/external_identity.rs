@@ -173,7 +173,10 @@ pub async fn id_53_a_pair_of_issuer_and_subject_is_there_once(fixture: Fixture) 
     for user_id in [ann.id, bob.id] {
         let again = fixture.identity_of(user_id, "https://a.example.com", "x");
         let refused = fixture.store_identity(&again).await;
-        assert!(matches!(refused, Err(StorageError::Broken(Rule::ExternalIdentityTaken))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StorageError::Broken(Rule::ExternalIdentityTaken))),
+            "{refused:?}"
+        );
     }
     for (issuer, subject) in [("https://a.example.com", "y"), ("https://b.example.com", "x")] {
         let other = fixture.identity_of(bob.id, issuer, subject);
@@ -192,7 +195,10 @@ pub async fn id_54_of_two_units_with_one_subject_one_is_refused(fixture: Fixture
     )
     .await;
     assert!(
-        matches!(answers, [Ok(()), Err(StorageError::Broken(Rule::ExternalIdentityTaken))]),
+        matches!(
+            answers,
+            [Ok(()), Err(StorageError::Broken(Rule::ExternalIdentityTaken))]
+        ),
         "{answers:?}"
     );
     assert_eq!(fixture.known("https://a.example.com", "x").await.unwrap().user, ann);
@@ -207,7 +213,10 @@ pub async fn id_56_the_erasure_of_a_subject_is_found_with_it(fixture: Fixture) {
     let subject = fixture.subject("https://a.example.com", "x");
     let other = fixture.subject("https://b.example.com", "x");
     let mut view = fixture.identity_view().await;
-    assert_eq!(view.external_identities().erased_at(&subject).await.unwrap(), Some(erased_at));
+    assert_eq!(
+        view.external_identities().erased_at(&subject).await.unwrap(),
+        Some(erased_at)
+    );
     assert_eq!(view.external_identities().erased_at(&other).await.unwrap(), None);
     drop(view);
     let bob = fixture.stored("bob").await;
@@ -228,14 +237,20 @@ pub async fn identities_are_listed_by_id_and_deleted_by_their_account_only(fixtu
     let mut view = fixture.identity_view().await;
     let list = view.external_identities();
     assert_eq!(list.list(ann.id, None, 3).await.unwrap(), identities[..3]);
-    assert_eq!(list.list(ann.id, Some(identities[2].id), 3).await.unwrap(), identities[3..]);
+    assert_eq!(
+        list.list(ann.id, Some(identities[2].id), 3).await.unwrap(),
+        identities[3..]
+    );
     assert_eq!(list.list(bob.id, None, 3).await.unwrap(), []);
     drop(view);
 
     let mut unit = fixture.identity_unit().await;
     let listed = unit.external_identities();
     assert_eq!(listed.delete(bob.id, identities[0].id).await.unwrap(), None);
-    assert_eq!(listed.delete(ann.id, identities[0].id).await.unwrap().as_ref(), Some(&identities[0]));
+    assert_eq!(
+        listed.delete(ann.id, identities[0].id).await.unwrap().as_ref(),
+        Some(&identities[0])
+    );
     assert_eq!(listed.delete(ann.id, identities[0].id).await.unwrap(), None);
     assert!(listed.has_others(ann.id, identities[1].id).await.unwrap());
     assert!(!listed.has_others(bob.id, identities[1].id).await.unwrap());
@@ -259,7 +274,10 @@ pub async fn a_noted_sight_never_moves_back(fixture: Fixture) {
         let mut unit = fixture.identity_unit().await;
         unit.external_identities().note_sight(seen).await.unwrap();
         unit.commit().await.unwrap();
-        assert_eq!(fixture.known("https://a.example.com", "x").await.unwrap().identity, later);
+        assert_eq!(
+            fixture.known("https://a.example.com", "x").await.unwrap().identity,
+            later
+        );
     }
 }
 
@@ -270,14 +288,20 @@ pub async fn id_50_an_unknown_issuer_is_refused(fixture: Fixture) {
             .application()
             .external_token(r#"{"alg":"HS256"}"#, &claims, &Signature::Shared);
         let refused = fixture.enters(&token).await;
-        assert!(matches!(refused, Err(AuthenticationError::Invalid)), "{issuer}: {refused:?}");
+        assert!(
+            matches!(refused, Err(AuthenticationError::Invalid)),
+            "{issuer}: {refused:?}"
+        );
     }
 }
 
 pub async fn id_51_anonymous_users_are_let_in_only_if_configured(fixture: Fixture) {
     let anonymous = fixture.external("nobody", r#","is_anonymous":true"#);
     let refused = fixture.enters(&anonymous).await;
-    assert!(matches!(refused, Err(AuthenticationError::AccountUnknown)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AuthenticationError::AccountUnknown)),
+        "{refused:?}"
+    );
     assert!(fixture.known(SHARED_ISSUER, "nobody").await.is_none());
     let generous = fixture.under(IssuerPolicy {
         allow_anonymous: true,
@@ -361,7 +385,11 @@ pub async fn id_53_a_use_is_noted_once_a_minute(fixture: Fixture) {
     let noted_at = fixture.advance(1);
     let first = fixture.enters(&moved).await.unwrap();
     assert_eq!(seen(&fixture).await, (noted_at, Some("moved@example.com".into())));
-    assert_eq!(first.email.as_deref(), Some("ann@example.com"), "the account's own email stays");
+    assert_eq!(
+        first.email.as_deref(),
+        Some("ann@example.com"),
+        "the account's own email stays"
+    );
 }
 
 pub async fn t_021_fifty_first_requests_of_one_subject_make_one_user(fixture: Fixture) {
@@ -422,7 +450,10 @@ pub async fn id_54_without_auto_create_the_account_is_unknown(fixture: Fixture) 
     });
     let token = strict.external_ann();
     let refused = strict.enters(&token).await;
-    assert!(matches!(refused, Err(AuthenticationError::AccountUnknown)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AuthenticationError::AccountUnknown)),
+        "{refused:?}"
+    );
     assert!(strict.known(SHARED_ISSUER, "subject of ann").await.is_none());
     let local = strict.local("ann", None).await;
     strict.link(&local, &token).await.unwrap();
@@ -451,13 +482,17 @@ pub async fn id_03_an_external_first_account_makes_nobody_admin(fixture: Fixture
     let first = fixture.enters(&fixture.external_ann()).await.unwrap();
     assert_eq!(first.roles, []);
     let uninvited = fixture.accounts.sign_up(sign_up("bob"), device()).await;
-    assert!(matches!(uninvited, Err(SignUpError::InvitationInvalid)), "{uninvited:?}");
+    assert!(
+        matches!(uninvited, Err(SignUpError::InvitationInvalid)),
+        "{uninvited:?}"
+    );
     let open = fixture.with(Settings::default());
     assert_eq!(open.local("bob", None).await.roles, []);
 }
 
 pub async fn t_023_a_claimed_role_grants_nothing(fixture: Fixture) {
-    let boasting = r#","role":"admin","roles":["admin"],"user_metadata":{"roles":["admin"]},"app_metadata":{"role":"admin"}"#;
+    let boasting =
+        r#","role":"admin","roles":["admin"],"user_metadata":{"roles":["admin"]},"app_metadata":{"role":"admin"}"#;
     let caller = fixture.enters(&fixture.external(UUID, boasting)).await.unwrap();
     assert_eq!(caller.roles, []);
     assert_eq!(fixture.user(caller.owner_id).await.unwrap().roles, []);
@@ -468,7 +503,10 @@ pub async fn t_024_an_unverified_address_must_be_linked_by_its_holder(fixture: F
     let local = fixture.local("ann", Some("Ann@example.com")).await;
     let token = fixture.external_ann();
     let refused = fixture.enters(&token).await;
-    assert!(matches!(refused, Err(AuthenticationError::IdentityLinkRequired)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AuthenticationError::IdentityLinkRequired)),
+        "{refused:?}"
+    );
     assert!(fixture.known(SHARED_ISSUER, "subject of ann").await.is_none());
     let id = id_of(fixture.link(&local, &token).await.unwrap());
     let caller = fixture.enters(&token).await.unwrap();
@@ -483,11 +521,16 @@ pub async fn id_55_trusted_and_verified_addresses_link_themselves(fixture: Fixtu
     let local = fixture.local("ann", Some("ann@example.com")).await;
     let user = fixture.user(local.owner_id).await.unwrap();
     let now = fixture.now();
-    fixture.change_user(&user, |user| user.email_verified_at = Some(now)).await;
+    fixture
+        .change_user(&user, |user| user.email_verified_at = Some(now))
+        .await;
     let token = fixture.external_ann();
     // The holder verified it; whether the issuer did is not trusted.
     let refused = fixture.enters(&token).await;
-    assert!(matches!(refused, Err(AuthenticationError::IdentityLinkRequired)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AuthenticationError::IdentityLinkRequired)),
+        "{refused:?}"
+    );
     let trusting = fixture.under(TRUSTING);
     let doubted = fixture.external("subject of ann", r#","email":"ann@example.com","email_verified":false"#);
     assert!(matches!(
@@ -608,9 +651,17 @@ pub async fn id_55_of_two_means_of_login_removed_at_once_one_stays(fixture: Fixt
     let caller = fixture.enters(&fixture.external_ann()).await.unwrap();
     let second = fixture.identity_of(caller.owner_id, SHARED_ISSUER, "second");
     fixture.store_identity(&second).await.unwrap();
-    let ids: Vec<_> = fixture.identities(&caller).await.iter().map(|identity| identity.id).collect();
+    let ids: Vec<_> = fixture
+        .identities(&caller)
+        .await
+        .iter()
+        .map(|identity| identity.id)
+        .collect();
     assert_eq!(ids.len(), 2);
-    let removed = at_once(2, async |number| fixture.external_identities.unlink(&caller, ids[number]).await.is_ok()).await;
+    let removed = at_once(2, async |number| {
+        fixture.external_identities.unlink(&caller, ids[number]).await.is_ok()
+    })
+    .await;
     assert_eq!(removed.into_iter().filter(|is_removed| *is_removed).count(), 1);
     assert_eq!(fixture.identities(&caller).await.len(), 1);
 }
@@ -630,7 +681,10 @@ pub async fn id_55_an_unlinked_token_stops_working_at_once(fixture: Fixture) {
     assert_eq!(fixture.enters(&token).await.unwrap().owner_id, local.owner_id);
     fixture.external_identities.unlink(&local, id).await.unwrap();
     let refused = fixture.enters(&token).await;
-    assert!(matches!(refused, Err(AuthenticationError::AccountUnknown)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AuthenticationError::AccountUnknown)),
+        "{refused:?}"
+    );
 }
 
 pub async fn identities_are_paged_by_their_own_account(fixture: Fixture) {
@@ -648,7 +702,13 @@ pub async fn identities_are_paged_by_their_own_account(fixture: Fixture) {
         if cursor.is_none() {
             break;
         }
-        assert!(fixture.external_identities.list(&bob, page(cursor.clone())).await.is_err());
+        assert!(
+            fixture
+                .external_identities
+                .list(&bob, page(cursor.clone()))
+                .await
+                .is_err()
+        );
     }
     assert_eq!(met, ["subject 0", "subject 1", "subject 2", "subject 3", "subject 4"]);
     assert_eq!(fixture.identities(&bob).await, []);
@@ -662,7 +722,9 @@ pub async fn t_025_an_old_external_token_stays_refused_after_the_erasure(fixture
     let old = fixture.external_ann();
     let first = fixture.enters(&old).await.unwrap();
     fixture.advance(60);
-    fixture.erase_subject(first.owner_id, SHARED_ISSUER, "subject of ann").await;
+    fixture
+        .erase_subject(first.owner_id, SHARED_ISSUER, "subject of ann")
+        .await;
     let of_that_second = fixture.external_ann();
     fixture.advance(1);
     for token in [&old, &of_that_second] {
@@ -782,7 +844,10 @@ pub async fn id_52_without_keys_the_issuer_is_unavailable_and_local_logins_go_on
     publisher.shut();
     let fixture = fixture.trusting_keys_of(&publisher);
     let refused = fixture.enters(&fixture.published("old", 1)).await;
-    assert!(matches!(refused, Err(AuthenticationError::IssuerUnavailable)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AuthenticationError::IssuerUnavailable)),
+        "{refused:?}"
+    );
     let ann = fixture.local("ann", None).await;
     fixture.enters(&fixture.external_ann()).await.unwrap();
     let link = fixture.link(&ann, &fixture.published("old", 1)).await;
@@ -799,12 +864,18 @@ pub async fn t_023_a_token_brings_neither_its_key_nor_its_algorithm(fixture: Fix
     let attackers = fixture.application().published_key("a", 9);
     for (header, signature) in [
         (r#"{"alg":"HS256","kid":"a"}"#.to_owned(), Signature::Secret(published)),
-        (format!(r#"{{"alg":"ES256","kid":"a","jwk":{attackers}}}"#), Signature::Key(9)),
+        (
+            format!(r#"{{"alg":"ES256","kid":"a","jwk":{attackers}}}"#),
+            Signature::Key(9),
+        ),
         (r#"{"alg":"none","kid":"a"}"#.to_owned(), Signature::None),
         (r#"{"alg":"ES256","kid":"a"}"#.to_owned(), Signature::None),
     ] {
         let token = fixture.application().external_token(&header, &claims, &signature);
         let refused = fixture.enters(&token).await;
-        assert!(matches!(refused, Err(AuthenticationError::Invalid)), "{header}: {refused:?}");
+        assert!(
+            matches!(refused, Err(AuthenticationError::Invalid)),
+            "{header}: {refused:?}"
+        );
     }
 }
