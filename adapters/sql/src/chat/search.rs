@@ -95,17 +95,20 @@ macro_rules! hits {
 
 /// Asks for the hits of a recent span of time, then of a longer one, then for all others, until there are enough.
 ///
-/// `$5` is how many are wanted, `$12` the slices of the recent span and `$13` where it begins, `$14` and `$15` the same of the longer
-/// one. The columns are those that [`read_hit`] reads.
+/// `$5` is how many are wanted, `$12` the query of the recent span and `$13` where it begins, `$14` and `$15` the same of the longer
+/// one; `$16` whether the first is to be checked against `$2`. The columns are those that [`read_hit`] reads.
 static MESSAGES: Statement = Statement {
     name: "chat_search.messages",
     effect: Effect::Reads,
     text: concat!(
         "WITH near AS MATERIALIZED (",
-        hits!("(CAST($2 AS tsquery) && CAST($12 AS tsquery))", "true"),
+        hits!(
+            "CAST($12 AS tsquery)",
+            "CASE WHEN $16 THEN x.lexemes @@ CAST($2 AS tsquery) ELSE true END"
+        ),
         "), middle AS MATERIALIZED (",
         hits!(
-            "(CAST($2 AS tsquery) && CAST($14 AS tsquery))",
+            "CAST($14 AS tsquery)",
             "(x.created_at < $13) IS TRUE AND (SELECT count(*) FROM near) < $5"
         ),
         "), far AS MATERIALIZED (",
@@ -324,13 +327,14 @@ impl<C: Connection> Search for Unit<C> {
         after: Option<Place>,
         limit: u32,
     ) -> Result<Vec<(FoundMessage, Session)>, StorageError> {
-        let query = expression(owner_id, scope.session_id, query, C::DIALECT);
+        let terms = terms(owner_id, scope.session_id, query, C::DIALECT);
+        let expression = expression(&terms, C::DIALECT);
         let place = start(after, filter.to);
         let from = filter.from.unwrap_or(Instant::MIN);
         let tags = tag_norms(filter)?;
         let mut values: Vec<Value<'_>> = vec![
             owner_id.into(),
-            (&query).into(),
+            (&expression).into(),
             place.at.into(),
             place.id.into(),
             limit.into(),
@@ -343,15 +347,29 @@ impl<C: Connection> Search for Unit<C> {
         ];
         let rows = match C::DIALECT {
             Dialect::Postgres => {
+                let is_long = query.prefix().chars().count() > INDEXED_BEGINNING;
                 let spans = match scope.session_id {
                     // Within one session there are few hits.
                     Some(_) => [Span::NONE; 2],
-                    None => spans(self, owner_id, place, from).await?,
+                    None => spans(self, owner_id, place, from, is_long).await?,
                 };
-                let slices = spans.each_ref().map(|span| span.slices(owner_id));
-                for (span, slices) in spans.iter().zip(&slices) {
-                    values.extend::<[Value<'_>; 2]>([slices.into(), span.begin.into()]);
+                // Of a beginning the index reads every word, so in the newest messages it is looked for one by one.
+                let mut near = terms.clone();
+                if is_long {
+                    near.pop();
                 }
+                let within = |mut terms: Vec<String>, span: Span| {
+                    terms.push(format!("({})", span.slices(owner_id)));
+                    terms.join(" & ")
+                };
+                let (near, middle) = (within(near, spans[0]), within(terms, spans[1]));
+                values.extend::<[Value<'_>; 5]>([
+                    (&near).into(),
+                    spans[0].begin.into(),
+                    (&middle).into(),
+                    spans[1].begin.into(),
+                    is_long.into(),
+                ]);
                 self.fetch(&MESSAGES, &values).await?
             }
             Dialect::Sqlite => {
@@ -371,7 +389,7 @@ impl<C: Connection> Search for Unit<C> {
         after: Option<Place>,
         limit: u32,
     ) -> Result<Vec<Session>, StorageError> {
-        let query = expression(owner_id, None, query, C::DIALECT);
+        let query = expression(&terms(owner_id, None, query, C::DIALECT), C::DIALECT);
         let place = start(after, filter.to);
         let tags = tag_norms(filter)?;
         let mut values: Vec<Value<'_>> = vec![
@@ -448,12 +466,13 @@ impl Span {
     }
 }
 
-/// The recent span, and the longer one.
+/// The recent span, and one that is [`SPAN`] times as long. A short recent span is the one of the sample.
 async fn spans<C: Connection>(
     unit: &mut Unit<C>,
     owner_id: OwnerId,
     place: Place,
     from: Instant,
+    is_short: bool,
 ) -> Result<[Span; 2], StorageError> {
     let values = [
         owner_id.into(),
@@ -470,7 +489,8 @@ async fn spans<C: Connection>(
     let (oldest, newest) = (row.instant("created_at")?, row.instant("created_at")?);
     Ok(match (oldest, newest) {
         (Some(oldest), Some(newest)) if count == PACE_SAMPLE => {
-            let length = (newest.as_micros() - oldest.as_micros()).saturating_mul(SPAN);
+            let sample = newest.as_micros() - oldest.as_micros();
+            let length = if is_short { sample } else { sample.saturating_mul(SPAN) };
             let recent = Span::ending(newest, length);
             let longer = Span::ending(newest, length.saturating_mul(SPAN));
             [recent, longer.or_nothing_before(recent.begin)]
@@ -616,11 +636,11 @@ fn session_mark(session_id: SessionId) -> String {
     format!("s{:016x}", session_id.0.as_u64_pair().1)
 }
 
-/// A query in the language of an engine, made of lexemes alone.
-fn expression(owner_id: OwnerId, session_id: Option<SessionId>, query: &Query, dialect: Dialect) -> String {
-    let (quote, and, or, any) = match dialect {
-        Dialect::Postgres => ("'", " & ", " | ", ":*"),
-        Dialect::Sqlite => ("\"", " AND ", " OR ", " *"),
+/// A query in the language of an engine, made of lexemes alone: what must be met, the beginning last.
+fn terms(owner_id: OwnerId, session_id: Option<SessionId>, query: &Query, dialect: Dialect) -> Vec<String> {
+    let (quote, or, any) = match dialect {
+        Dialect::Postgres => ("'", " | ", ":*"),
+        Dialect::Sqlite => ("\"", " OR ", " *"),
     };
     let owner = owner_mark(owner_id);
     let lexeme = |kind: &str, token: &str| format!("{quote}{kind}{owner}{token}{quote}");
@@ -633,7 +653,14 @@ fn expression(owner_id: OwnerId, session_id: Option<SessionId>, query: &Query, d
     } else {
         format!("{word}{any}")
     });
-    terms.join(and)
+    terms
+}
+
+fn expression(terms: &[String], dialect: Dialect) -> String {
+    terms.join(match dialect {
+        Dialect::Postgres => " & ",
+        Dialect::Sqlite => " AND ",
+    })
 }
 
 /// The place behind which hits are wanted.
@@ -687,7 +714,7 @@ mod tests {
     }
 
     fn expressed(text: &str, dialect: Dialect) -> String {
-        expression(owner(), None, &Query::parse(text).unwrap(), dialect)
+        expression(&terms(owner(), None, &Query::parse(text).unwrap(), dialect), dialect)
     }
 
     #[test]
