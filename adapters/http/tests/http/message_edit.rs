@@ -144,7 +144,8 @@ async fn ch_15_what_a_patch_can_not_change() {
 
 #[tokio::test]
 async fn what_a_use_case_refuses_is_a_problem() {
-    let refusals: [(fn() -> EditMessageError, u16, &str); 5] = [
+    type Refusal = (fn() -> EditMessageError, u16, &'static str);
+    let refusals: [Refusal; 5] = [
         (|| EditMessageError::NotFound, 404, "not_found"),
         (|| EditMessageError::Stale, 412, "stale"),
         (|| EditMessageError::NotPartial, 409, "message_not_partial"),

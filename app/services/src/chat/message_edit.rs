@@ -361,3 +361,196 @@ fn refused(refused: EditRefused) -> EditMessageError {
         EditRefused::ChunkMismatch(lengths) => EditMessageError::ChunkMismatch(lengths),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use larder_domain::Patch;
+    use larder_domain::chat::{MessageDraft, MessagePatch, SenderRole};
+    use larder_ports::testing::{ChatMocks, Ending, FixedClock, ScriptedStore, SequentialIds};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::{PlainSeal, chat_unit, owner, session};
+
+    fn over(store: ScriptedStore<ChatMocks>) -> (ChatMessageEdits, Arc<ScriptedStore<ChatMocks>>) {
+        let store = Arc::new(store);
+        let edits = ChatMessageEdits::new(
+            store.clone(),
+            Arc::new(FixedClock::new()),
+            Arc::new(SequentialIds::default()),
+            Arc::new(PlainSeal),
+            ChatConfig::default(),
+        );
+        (edits, store)
+    }
+
+    fn says(text: &str) -> MessageDraft {
+        MessageDraft {
+            text: Some(text.into()),
+            ..MessageDraft::new(SenderRole::User)
+        }
+    }
+
+    fn stored(text: &str) -> Message {
+        let stamp = Stamp {
+            owner_id: owner(1),
+            session_id: SessionId(Uuid::from_u128(5)),
+            id: MessageId(Uuid::from_u128(9)),
+            attachment_ids: vec![],
+            ordinal: 1,
+            now: FixedClock::new().now(),
+            default_lease: Duration::from_secs(120),
+        };
+        Message::create(says(text), stamp, "").unwrap()
+    }
+
+    fn to(text: &str) -> ChangeMessage {
+        ChangeMessage {
+            id: stored("x").id,
+            session_id: None,
+            sender_role: None,
+            patch: MessagePatch {
+                text: Patch::Set(text.into()),
+                ..MessagePatch::default()
+            },
+            touch: true,
+            if_match: None,
+            by: Editor::Login,
+        }
+    }
+
+    fn holding(message: Option<Message>) -> ChatMocks {
+        chat_unit(|mocks| {
+            let lock = mocks.message_edits.expect_lock().times(1);
+            lock.returning(move |_, _| Ok(message.clone()));
+        })
+    }
+
+    #[tokio::test]
+    async fn ch_11_an_unchanged_patch_saves_nothing() {
+        let (edits, store) = over(ScriptedStore::default().unit(holding(Some(stored("same")))));
+        let view = edits.change(owner(1), to("same")).await.unwrap();
+        assert_eq!(view.message, stored("same"));
+        assert_eq!(store.endings(), [Ending::RolledBack]);
+    }
+
+    #[tokio::test]
+    async fn ch_12_an_edit_is_saved_with_the_configured_number_of_revisions() {
+        let mut unit = holding(Some(stored("old")));
+        unit.message_edits.expect_save().times(1).returning(|edit, keeping| {
+            assert!(edit.keeps_revision && keeping.touch);
+            assert_eq!((keeping.max_revisions, keeping.by), (100, Editor::Login));
+            Ok(())
+        });
+        let (edits, store) = over(ScriptedStore::default().unit(unit));
+        let view = edits.change(owner(1), to("new")).await.unwrap();
+        assert_eq!((view.message.revision, view.message.version), (2, 2));
+        assert_eq!(store.endings(), [Ending::Committed]);
+    }
+
+    #[tokio::test]
+    async fn ch_13_what_is_not_live_is_not_found_and_failures_stay_failures() {
+        let trashed = Message {
+            deleted_at: Some(FixedClock::new().now()),
+            ..stored("x")
+        };
+        let broken = chat_unit(|mocks| {
+            let lock = mocks.message_edits.expect_lock();
+            lock.returning(|_, _| Err(StorageError::Internal("away".into())));
+        });
+        let script = ScriptedStore::default()
+            .unit(holding(None))
+            .unit(holding(Some(trashed)));
+        let (edits, store) = over(script.unit(broken));
+        for _ in 0..2 {
+            let refused = edits.change(owner(1), to("y")).await;
+            assert!(matches!(refused, Err(EditMessageError::NotFound)), "{refused:?}");
+        }
+        let failed = edits.change(owner(1), to("y")).await;
+        assert!(matches!(failed, Err(EditMessageError::Failure(_))), "{failed:?}");
+        assert_eq!(
+            store.endings(),
+            [Ending::RolledBack, Ending::RolledBack, Ending::Dropped]
+        );
+    }
+
+    #[tokio::test]
+    async fn ch_17_a_stale_tag_is_refused_before_the_patch_is_judged() {
+        let (edits, store) = over(ScriptedStore::default().unit(holding(Some(stored("x")))));
+        let stale = ChangeMessage {
+            if_match: Some(MessageTag {
+                version: 1,
+                is_lapsed: true,
+            }),
+            ..to("")
+        };
+        let refused = edits.change(owner(1), stale).await;
+        assert!(matches!(refused, Err(EditMessageError::Stale)), "{refused:?}");
+        assert_eq!(store.endings(), [Ending::RolledBack]);
+    }
+
+    #[tokio::test]
+    async fn an_edit_that_was_in_the_way_of_another_is_run_again() {
+        let contended = || {
+            let mut unit = holding(Some(stored("old")));
+            let save = unit.message_edits.expect_save();
+            save.returning(|_, _| Err(StorageError::Contended));
+            unit
+        };
+        let mut last = holding(Some(stored("old")));
+        last.message_edits.expect_save().returning(|_, _| Ok(()));
+        let (edits, store) = over(ScriptedStore::default().unit(contended()).unit(contended()).unit(last));
+        edits.change(owner(1), to("new")).await.unwrap();
+        assert_eq!(store.endings().last(), Some(&Ending::Committed));
+        assert_eq!(store.opened().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn ch_14_an_id_that_another_session_took_meanwhile_is_taken() {
+        let unit = chat_unit(|mocks| {
+            let edits = &mut mocks.message_edits;
+            edits.expect_lock_session().times(1).returning(|_, _| Ok(true));
+            edits.expect_find_any().times(1).returning(|_, _| Ok(None));
+            let append = mocks.messages.expect_append();
+            append.returning(|_, _, _, _, _| Err(StorageError::Broken(Rule::MessageIdTaken)));
+        });
+        let (edits, store) = over(ScriptedStore::default().unit(unit));
+        let put = PutMessage {
+            session_id: session(owner(1), 5).id,
+            id: stored("x").id,
+            draft: says("x"),
+            touch: true,
+            condition: PutCondition::None,
+            by: Editor::Login,
+        };
+        let refused = edits.put(owner(1), put).await;
+        assert!(matches!(refused, Err(EditMessageError::IdTaken)), "{refused:?}");
+        assert_eq!(store.endings(), [Ending::RolledBack]);
+    }
+
+    #[tokio::test]
+    async fn ch_45_a_purge_reaches_the_trash_and_a_deletion_does_not() {
+        let trashed = Message {
+            deleted_at: Some(FixedClock::new().now()),
+            ..stored("x")
+        };
+        let mut purging = holding(Some(trashed.clone()));
+        purging.message_edits.expect_purge().times(1).returning(|_, _| Ok(()));
+        let (edits, store) = over(
+            ScriptedStore::default()
+                .unit(holding(Some(trashed.clone())))
+                .unit(purging),
+        );
+        let delete = |purge| DeleteMessage {
+            id: trashed.id,
+            purge,
+            if_match: None,
+        };
+        let refused = edits.delete(owner(1), delete(false)).await;
+        assert!(matches!(refused, Err(EditMessageError::NotFound)), "{refused:?}");
+        edits.delete(owner(1), delete(true)).await.unwrap();
+        assert_eq!(store.endings(), [Ending::RolledBack, Ending::Committed]);
+    }
+}
