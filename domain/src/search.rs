@@ -257,13 +257,9 @@ mod tests {
         assert_eq!(excerpt.highlights, [80..85, 86..92]);
         let hit: String = excerpt.text.chars().skip(80).take(5).collect();
         assert_eq!(hit, "Crème");
-        assert_eq!(
-            Excerpt::of("London", &query("lon")),
-            Excerpt {
-                text: "London".into(),
-                highlights: vec![0..6]
-            }
-        );
+        let whole = Excerpt::of("London", &query("lon"));
+        assert_eq!(whole.text, "London");
+        assert!(whole.highlights.iter().eq(std::iter::once(&(0..6))));
     }
 
     proptest! {

@@ -7,22 +7,20 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use larder_domain::ExternalIdentityId;
 use larder_domain::Instant;
+use larder_domain::PromptId;
+use larder_domain::chat::{Chunk, MessageEdit, Revision, SessionHeader};
 use larder_domain::chat::{Message, MessageDraft, Session, SessionDraft};
 use larder_domain::chat::{Prompt, PromptDraft, Summary, SummaryState, Tag};
-use larder_domain::{PromptId};
-use larder_domain::chat::{Chunk, MessageEdit, Revision, SessionHeader};
+use larder_domain::identity::{ApiToken, ApiTokenDraft, ErasedSubject, Erasure, InvitationDraft};
+use larder_domain::identity::{ExternalClaims, ExternalIdentity};
 use larder_domain::identity::{
     Invitation, Login, LoginName, LoginThrottle, Principal, RefreshToken, RevokeReason, User,
 };
-use larder_domain::{InvitationId, LoginId, MessageId, OwnerId, RefreshTokenId, SessionId, Version};
-use larder_domain::identity::{
-    ApiToken, ApiTokenDraft, ErasedSubject, Erasure, InvitationDraft,
-};
-use larder_domain::{ApiTokenId, ErasureId};
-use larder_domain::ExternalIdentityId;
 use larder_domain::search::Query;
-use larder_domain::identity::{ExternalClaims, ExternalIdentity};
+use larder_domain::{ApiTokenId, ErasureId};
+use larder_domain::{InvitationId, LoginId, MessageId, OwnerId, RefreshTokenId, SessionId, Version};
 use mockall::mock;
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -32,44 +30,44 @@ use crate::inbound::chat::{
     MessageUseCases, MessageView, NotFoundError, SessionUseCases, Turn, TurnTaken,
 };
 use crate::inbound::chat::{
+    AttachToMessage, ChangeMessage, DeleteMessage, EditMessageError, Export, Favourite, FavouriteUseCases, Grown,
+    MessageEditUseCases, MessageStored, MessageTag, PutMessage,
+};
+use crate::inbound::chat::{
+    AuditError, AuditFiles, FileUseCases, MessageHit, SearchError, SearchRequest, SearchUseCases,
+};
+use crate::inbound::chat::{
     ChangePrompt, ChangePromptError, ChangeSummaryError, CreatePromptError, PromptUseCases, PutSummary, RenameTag,
     RenameTagError, ResolveSession, ResolveSessionError, ResolvedSession, RestorePromptError, SummaryEntry,
     SummaryStored, SummaryUseCases, SummaryView, TagUseCases,
-};
-use crate::inbound::chat::{
-    AttachToMessage, ChangeMessage, DeleteMessage, EditMessageError, Export, Favourite, FavouriteUseCases, Grown,
-    MessageEditUseCases, MessageStored, MessageTag, PutMessage,
 };
 use crate::inbound::identity::{
     AccountUseCases, Authentication, AuthenticationError, ChangeAccount, ChangeAccountError, ChangePassword,
     ChangePasswordError, ClientInfo, LogIn, LogInError, LogOutError, LoginUseCases, RefreshError, SignUp, SignUpError,
     SignedIn, Tokens,
 };
-use crate::inbound::identity::{ExternalIdentityUseCases, LinkError, UnlinkError};
-use crate::outbound::identity::{ExternalIdentities, KnownSubject, Subject};
-use crate::outbound::{ExternalTokenError, ExternalTokenVerifier};
-use crate::inbound::{ContextState, Done, Failure, Once, Page, PageRequest, Readiness};
-use crate::outbound::chat::{ChatUnit, MessageFilter, Messages, Order, SessionFilter, Sessions};
-use crate::outbound::chat::{Coverage, Prompts, SummarisedSession, Summaries, TagCount, Tags};
 use crate::inbound::identity::{
     ApiTokenUseCases, ChangeUser, ChangeUserError, CreateApiTokenError, CreateInvitationError, EraseAccount,
     EraseAccountError, ErasureUseCases, InvitationUseCases, NewApiToken, NewInvitation, SetPasswordError, UserUseCases,
 };
-use crate::inbound::chat::{
-    AuditError, AuditFiles, FileUseCases, MessageHit, SearchError, SearchRequest, SearchUseCases,
+use crate::inbound::identity::{ExternalIdentityUseCases, LinkError, UnlinkError};
+use crate::inbound::{ContextState, Done, Failure, Once, Page, PageRequest, Readiness};
+use crate::outbound::Deleted;
+use crate::outbound::chat::{
+    AuditedFile, FileFilter, FilePlace, Files, FoundMessage, MessageScope, Search, SearchFilter,
 };
-use crate::outbound::chat::{AuditedFile, FileFilter, FilePlace, Files, FoundMessage, MessageScope, Search, SearchFilter};
+use crate::outbound::chat::{ChatUnit, MessageFilter, Messages, Order, SessionFilter, Sessions};
+use crate::outbound::chat::{Coverage, Prompts, Summaries, SummarisedSession, TagCount, Tags};
 use crate::outbound::chat::{Favourites, Keeping, MessageEdits, Revisions};
 use crate::outbound::identity::{ApiTokenState, ApiTokens, Erasures, UserFilter};
-use crate::outbound::{ErasableContext, OwnedRows};
-use crate::outbound::identity::{
-    IdentityUnit, Invitations, KnownToken, LoginThrottles, Logins, RefreshTokens, Users,
-};
-use crate::outbound::Deleted;
+use crate::outbound::identity::{ExternalIdentities, KnownSubject, Subject};
+use crate::outbound::identity::{IdentityUnit, Invitations, KnownToken, LoginThrottles, Logins, RefreshTokens, Users};
 use crate::outbound::{
     Access, AccessClaims, Claim, Clock, HashingError, IdGenerator, IdempotencyKeys, PasswordHasher, Place, RequestKey,
     StorageError, Store, StoredAnswer, TokenError, TokenIssuer, TokenVerifier, UnitOfWork,
 };
+use crate::outbound::{ErasableContext, OwnedRows};
+use crate::outbound::{ExternalTokenError, ExternalTokenVerifier};
 
 mock! {
     /// Mock of [`Sessions`].

@@ -30,9 +30,9 @@ use larder_ports::inbound::Readiness;
 use larder_ports::inbound::chat::{FavouriteUseCases, FileUseCases, MessageEditUseCases, SearchUseCases};
 use larder_ports::inbound::chat::{MessageUseCases, SessionUseCases};
 use larder_ports::inbound::chat::{PromptUseCases, SummaryUseCases, TagUseCases};
+use larder_ports::inbound::identity::ExternalIdentityUseCases;
 use larder_ports::inbound::identity::{AccountUseCases, Authentication, LoginUseCases};
 use larder_ports::inbound::identity::{ApiTokenUseCases, ErasureUseCases, InvitationUseCases, UserUseCases};
-use larder_ports::inbound::identity::ExternalIdentityUseCases;
 use larder_ports::outbound::{Clock, IdGenerator};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 use poem_openapi::Tags;
@@ -195,6 +195,9 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
         .into_endpoint()
         .data(api.authentication)
         .data(body::BodyLimit(options.body_limit))
-        .data(client::Doorkeeper::new(options.trusted_proxies, options.ip_rate_per_minute));
+        .data(client::Doorkeeper::new(
+            options.trusted_proxies,
+            options.ip_rate_per_minute,
+        ));
     middleware::around(routes, api.ids, options.request_deadline)
 }

@@ -144,7 +144,8 @@ mod tests {
                 let Some(text) = catalogue.text(statement) else {
                     continue;
                 };
-                let inserts_alone = text.trim_start_matches("WITH u AS (").starts_with("INSERT INTO") && text.contains("(owner_id, ");
+                let inserts_alone =
+                    text.trim_start_matches("WITH u AS (").starts_with("INSERT INTO") && text.contains("(owner_id, ");
                 assert!(inserts_alone || text.contains("owner_id = $1"), "{}", statement.name);
             }
         }

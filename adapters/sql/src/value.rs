@@ -1,4 +1,7 @@
-use larder_domain::{ApiTokenId, ErasureId, AttachmentId, ExternalIdentityId, GroupId, Instant, InvitationId, LoginId, MessageId, OwnerId, PromptId, RefreshTokenId, SessionId, SummaryId};
+use larder_domain::{
+    ApiTokenId, AttachmentId, ErasureId, ExternalIdentityId, GroupId, Instant, InvitationId, LoginId, MessageId,
+    OwnerId, PromptId, RefreshTokenId, SessionId, SummaryId,
+};
 use uuid::Uuid;
 
 /// A parameter of a statement. Its [`Kind`] alone decides the type that the database is told, whether there is a value or not,

@@ -8,6 +8,7 @@
 //! 3. answer, only after the commit succeeded.
 
 pub mod chat;
+pub mod clocks;
 pub mod identity;
 pub mod readiness;
 pub mod retry;

@@ -15,7 +15,8 @@ pub use erasure::{ErasableContext, OwnedRows};
 pub use error::{BoxError, Outage, Rule, StorageError};
 pub use idempotency::{Claim, IdempotencyKeys, RequestKey, StoredAnswer};
 pub use security::{
-    AccessClaims, ExternalTokenError, ExternalTokenVerifier, HashingError, KeyedDigest, PasswordHasher, Seal, SecretSource, TokenError, TokenIssuer, TokenVerifier,
+    AccessClaims, ExternalTokenError, ExternalTokenVerifier, HashingError, KeyedDigest, PasswordHasher, Seal,
+    SecretSource, TokenError, TokenIssuer, TokenVerifier,
 };
 pub use unit_of_work::{Access, Probe, Store, UnitOfWork};
 

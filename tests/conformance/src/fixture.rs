@@ -7,14 +7,14 @@ use larder_domain::identity::IssuerPolicy;
 use larder_domain::identity::{Invitation, InvitationSecret, InvitationToken, User};
 use larder_domain::{Instant, InvitationId, LoginId, MessageId, OwnerId, PromptId, SessionId};
 use larder_ports::inbound::chat::{FavouriteUseCases, MessageEditUseCases};
+use larder_ports::inbound::chat::{FileUseCases, SearchUseCases};
 use larder_ports::inbound::chat::{MessageUseCases, SessionUseCases};
 use larder_ports::inbound::chat::{PromptUseCases, SummaryUseCases, TagUseCases};
-use larder_ports::inbound::chat::{FileUseCases, SearchUseCases};
+use larder_ports::inbound::identity::ExternalIdentityUseCases;
+use larder_ports::inbound::identity::{AccountUseCases, Authentication, LoginUseCases};
 use larder_ports::inbound::identity::{
     ApiTokenUseCases, ErasureUseCases, ErasureWork, InvitationUseCases, UserUseCases,
 };
-use larder_ports::inbound::identity::{AccountUseCases, Authentication, LoginUseCases};
-use larder_ports::inbound::identity::ExternalIdentityUseCases;
 use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{Access, Clock, IdGenerator, StorageError, Store};

@@ -35,5 +35,5 @@ mod schedule;
 mod unit_of_work;
 
 pub use cases::all;
-pub use fixture::{PUBLISHING_ISSUER, SHARED_ISSUER, Signature};
 pub use fixture::{Application, Engine, Fixture, Settings, SignUpMode, Stores, UseCases};
+pub use fixture::{PUBLISHING_ISSUER, SHARED_ISSUER, Signature};

@@ -11,12 +11,15 @@ use larder_ports::testing::{FixedClock, SequentialIds};
 use larder_security::{
     BcryptConfig, BcryptHasher, HmacSeal, JwtAlgorithm, JwtConfig, JwtKey, JwtTokens, KeyMaterial, RandomSecrets,
 };
+use larder_services::chat::{ChatConfig, ChatMessages, ChatPrompts, ChatSessions, ChatSummaries, ChatTags};
 use larder_services::chat::{ChatErasure, ChatFavourites, ChatMessageEdits};
+use larder_services::chat::{ChatFiles, ChatSearch};
 use larder_services::clocks::UtcClocks;
 use larder_services::identity::AccountExternalIdentities;
-use larder_services::chat::{ChatConfig, ChatMessages, ChatPrompts, ChatSessions, ChatSummaries, ChatTags};
-use larder_services::chat::{ChatFiles, ChatSearch};
-use larder_services::identity::{AccountAdministration, AccountApiTokens, AccountErasures, AccountInvitations, AccountLogins, AccountPorts, Accounts, AccountsConfig, Authenticator, AuthenticatorPorts, PrincipalCache};
+use larder_services::identity::{
+    AccountAdministration, AccountApiTokens, AccountErasures, AccountInvitations, AccountLogins, AccountPorts,
+    Accounts, AccountsConfig, Authenticator, AuthenticatorPorts, PrincipalCache,
+};
 
 use crate::issuer;
 
@@ -118,15 +121,18 @@ impl Application for Larder {
             edits,
             accounts: Arc::new(Accounts::new(ports.clone(), Arc::clone(&cache), config)),
             logins: Arc::new(AccountLogins::new(ports, Arc::clone(&cache), config)),
-            authentication: Arc::new(Authenticator::new(
-                AuthenticatorPorts {
-                    store: Arc::clone(&stores.identity),
-                    clock: clock.clone(),
-                    verifier: tokens,
-                    secrets: Arc::new(RandomSecrets),
-                },
-                cache,
-            ).with_external(external)),
+            authentication: Arc::new(
+                Authenticator::new(
+                    AuthenticatorPorts {
+                        store: Arc::clone(&stores.identity),
+                        clock: clock.clone(),
+                        verifier: tokens,
+                        secrets: Arc::new(RandomSecrets),
+                    },
+                    cache,
+                )
+                .with_external(external),
+            ),
             sessions: Arc::new(ChatSessions::new(
                 Arc::clone(&stores.chat),
                 clock.clone(),

@@ -58,6 +58,7 @@ impl FileApi {
     ///
     /// Of the newest message first; within a message files before images. The filters combine with AND.
     #[oai(path = "/files", method = "get", operation_id = "list_files")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn list(
         &self,
         caller: Caller<ChatRead>,

@@ -130,6 +130,7 @@ impl SearchApi {
     /// has a special meaning. Messages come newest first; sessions the last active first, each once, found by name, character, task
     /// description, or one of their messages. The filters combine with AND.
     #[oai(path = "/search", method = "get", operation_id = "search")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn search(
         &self,
         caller: Caller<ChatRead>,

@@ -197,13 +197,11 @@ impl<C: Connection> Prompts for Unit<C> {
             .await
     }
 
-    async fn restore(
-        &mut self,
-        owner_id: OwnerId,
-        id: PromptId,
-        now: Instant,
-    ) -> Result<Option<Prompt>, StorageError> {
-        if !self.execute(&RESTORE, &[owner_id.into(), id.into(), now.into()]).await? {
+    async fn restore(&mut self, owner_id: OwnerId, id: PromptId, now: Instant) -> Result<Option<Prompt>, StorageError> {
+        if !self
+            .execute(&RESTORE, &[owner_id.into(), id.into(), now.into()])
+            .await?
+        {
             return Ok(None);
         }
         Prompts::find(self, owner_id, id).await
@@ -215,7 +213,8 @@ impl<C: Connection> Prompts for Unit<C> {
         id: PromptId,
         expected: Option<Version>,
     ) -> Result<bool, StorageError> {
-        self.execute(&PURGE, &[owner_id.into(), id.into(), expected.into()]).await
+        self.execute(&PURGE, &[owner_id.into(), id.into(), expected.into()])
+            .await
     }
 }
 

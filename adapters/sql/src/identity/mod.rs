@@ -1,8 +1,8 @@
 //! The store of accounts.
 
-mod external_identity;
 mod api_token;
 mod erasure;
+mod external_identity;
 mod invitation;
 mod login;
 mod login_throttle;
@@ -10,7 +10,9 @@ mod refresh_token;
 mod user;
 
 use larder_ports::outbound::IdempotencyKeys;
-use larder_ports::outbound::identity::{ApiTokens, Erasures, ExternalIdentities, IdentityUnit, Invitations, LoginThrottles, Logins, RefreshTokens, Users};
+use larder_ports::outbound::identity::{
+    ApiTokens, Erasures, ExternalIdentities, IdentityUnit, Invitations, LoginThrottles, Logins, RefreshTokens, Users,
+};
 
 use crate::catalogue::Fragment;
 use crate::{Connection, Statement, Unit};

@@ -197,10 +197,15 @@ mod tests {
         let page = |cursor| PageRequest { limit: 1, cursor };
         let found = files.audit(owner(1), request.clone(), page(None)).await.unwrap();
         assert_eq!(found.data, [file(3)]);
-        let rest = files.audit(owner(1), request, page(found.next_cursor.clone())).await.unwrap();
+        let rest = files
+            .audit(owner(1), request, page(found.next_cursor.clone()))
+            .await
+            .unwrap();
         assert_eq!(rest.next_cursor, None);
         assert_eq!(store.endings(), [Ending::RolledBack; 2]);
-        let other = files.audit(owner(1), AuditFiles::default(), page(found.next_cursor)).await;
+        let other = files
+            .audit(owner(1), AuditFiles::default(), page(found.next_cursor))
+            .await;
         assert!(matches!(other, Err(AuditError::BadCursor(_))));
     }
 

@@ -187,9 +187,12 @@ mod tests {
         let (search, store) = over(ScriptedStore::default().unit(first).unit(second));
         let page = |cursor| PageRequest { limit: 1, cursor };
         let scope = MessageScope::default();
-        let hits = search.messages(owner(1), words("Lond"), scope, page(None)).await.unwrap();
+        let hits = search
+            .messages(owner(1), words("Lond"), scope, page(None))
+            .await
+            .unwrap();
         assert_eq!(hits.data[0].excerpt.text, "Visit London");
-        assert_eq!(hits.data[0].excerpt.highlights, [6..12]);
+        assert!(hits.data[0].excerpt.highlights.iter().eq(std::iter::once(&(6..12))));
         let next = page(hits.next_cursor.clone());
         let rest = search.messages(owner(1), words("Lond"), scope, next).await.unwrap();
         assert_eq!((rest.data.len(), rest.next_cursor), (1, None));
@@ -207,7 +210,9 @@ mod tests {
                 },
             ),
         ] {
-            let refused = search.messages(owner_id, words(query), scope, page(hits.next_cursor.clone())).await;
+            let refused = search
+                .messages(owner_id, words(query), scope, page(hits.next_cursor.clone()))
+                .await;
             assert!(matches!(refused, Err(SearchError::BadCursor(_))), "{query}");
         }
         let refused = search.sessions(owner(1), words("Lond"), page(hits.next_cursor)).await;

@@ -331,7 +331,7 @@ fn principal(user: User, login_id: LoginId) -> Principal {
 #[cfg(test)]
 mod tests {
     use larder_domain::OwnerId;
-    use larder_domain::identity::{Login, RevokeReason, Role};
+    use larder_domain::identity::{Login, RevokeReason, Role, Scope};
     use larder_ports::outbound::{Outage, StorageError};
     use larder_ports::testing::{Ending, FixedClock, IdentityMocks, MockTokenVerifier, ScriptedStore};
     use uuid::Uuid;
@@ -470,7 +470,11 @@ mod tests {
         let gate = over(store, TTL);
         for _ in 0..count {
             let refused = gate.authenticator.authenticate("good").await;
-            assert!(matches!(refused, Err(AuthenticationError::Invalid)));
+            let is_refused = matches!(
+                refused,
+                Err(AuthenticationError::Invalid | AuthenticationError::LoginEnded)
+            );
+            assert!(is_refused, "{refused:?}");
         }
         assert_eq!(gate.store.opened().len(), count);
     }
@@ -558,5 +562,94 @@ mod tests {
         };
         authenticator.authenticate("good").await.unwrap();
         assert!(authenticator.authenticate("good").await.is_err());
+    }
+
+    fn api_token(scopes: &[Scope]) -> ApiToken {
+        ApiToken {
+            owner_id: owner(1),
+            id: ApiTokenId(Uuid::from_u128(7)),
+            name: "import".into(),
+            secret_hash: PlainSecrets.digest(&[5; 32]),
+            scopes: scopes.iter().copied().collect(),
+            created_at: FixedClock::new().now(),
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+        }
+    }
+
+    fn text_of(secret: [u8; 32]) -> String {
+        let (owner_id, id) = (owner(1), Uuid::from_u128(7));
+        KeyedSecret { owner_id, id, secret }.text(KeyedSecret::API_TOKEN)
+    }
+
+    fn finds_token(token: ApiToken) -> IdentityMocks {
+        identity_unit(|mocks| {
+            let found = Some((token, user(owner(1))));
+            mocks
+                .api_tokens
+                .expect_find_with_user()
+                .return_once(move |_, _| Ok(found));
+        })
+    }
+
+    fn notes_use() -> IdentityMocks {
+        identity_unit(|mocks| {
+            mocks
+                .api_tokens
+                .expect_note_use()
+                .once()
+                .withf(|_, _, now, before| *before == now.minus(Duration::from_secs(60)))
+                .returning(|_, _, _, _| Ok(()));
+        })
+    }
+
+    #[tokio::test]
+    async fn id_60_the_secret_is_compared_with_what_is_remembered_too() {
+        let token = api_token(&[Scope::ChatRead]);
+        let store = ScriptedStore::default().unit(finds_token(token)).unit(notes_use());
+        let gate = over(store, TTL);
+        for _ in 0..2 {
+            let principal = gate.authenticator.authenticate(&text_of([5; 32])).await.unwrap();
+            assert!(matches!(principal.kind, PrincipalKind::ApiToken(_, scopes) if scopes.has(Scope::ChatRead)));
+            let guessed = gate.authenticator.authenticate(&text_of([6; 32])).await;
+            assert!(matches!(guessed, Err(AuthenticationError::Invalid)));
+        }
+        assert_eq!(gate.store.opened(), [Access::Read, Access::Write]);
+    }
+
+    #[tokio::test]
+    async fn id_60_a_guess_is_no_use() {
+        let gate = over(ScriptedStore::default().unit(finds_token(api_token(&[]))), Duration::ZERO);
+        let guessed = gate.authenticator.authenticate(&text_of([6; 32])).await;
+        assert!(matches!(guessed, Err(AuthenticationError::Invalid)));
+        assert_eq!(gate.store.opened(), [Access::Read]);
+    }
+
+    #[tokio::test]
+    async fn a_use_that_can_not_be_noted_is_no_reason_to_refuse() {
+        let store = ScriptedStore::default()
+            .unit(finds_token(api_token(&[])))
+            .failing(StorageError::Unavailable(Outage::PoolExhausted, None));
+        let gate = over(store, TTL);
+        gate.authenticator.authenticate(&text_of([5; 32])).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn id_23_every_caller_of_an_account_is_forgotten_with_it() {
+        let store = ScriptedStore::default()
+            .unit(finds(live()))
+            .unit(finds_token(api_token(&[])))
+            .unit(notes_use())
+            .unit(finds(None));
+        let gate = over(store, TTL);
+        let program = text_of([5; 32]);
+        gate.authenticator.authenticate("good").await.unwrap();
+        gate.authenticator.authenticate(&program).await.unwrap();
+        drop(gate.cache.forgetting_all_of(owner(2)));
+        gate.authenticator.authenticate("good").await.unwrap();
+        drop(gate.cache.forgetting_all_of(owner(1)));
+        assert!(gate.authenticator.authenticate("good").await.is_err());
+        assert!(gate.authenticator.authenticate(&program).await.is_err());
     }
 }

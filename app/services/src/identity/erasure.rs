@@ -287,3 +287,138 @@ impl From<Unproven> for EraseAccountError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use larder_ports::outbound::{Clock, Outage};
+    use larder_ports::testing::{
+        Ending, FixedClock, IdentityMocks, MockErasableContext, MockPasswordHasher, MockTokenIssuer, ScriptedStore,
+        SequentialIds,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::{PlainSeal, PlainSecrets, identity_unit, owner};
+
+    const CACHE: Duration = Duration::from_secs(30);
+
+    fn over(store: ScriptedStore<IdentityMocks>, contexts: Vec<MockErasableContext>) -> AccountErasures {
+        let ports = AccountPorts {
+            store: Arc::new(store),
+            clock: Arc::new(FixedClock::new()),
+            ids: Arc::new(SequentialIds::default()),
+            hasher: Arc::new(MockPasswordHasher::new()),
+            issuer: Arc::new(MockTokenIssuer::new()),
+            secrets: Arc::new(PlainSecrets),
+            digests: Arc::new(PlainSeal),
+            seal: Arc::new(PlainSeal),
+        };
+        let contexts = contexts
+            .into_iter()
+            .map(|context| Arc::new(context) as Arc<dyn ErasableContext>)
+            .collect();
+        AccountErasures::new(ports, Arc::new(PrincipalCache::new(CACHE)), contexts, CACHE)
+    }
+
+    fn running() -> Erasure {
+        Erasure::new(ErasureId(Uuid::from_u128(1)), owner(1), FixedClock::new().now())
+    }
+
+    fn lists(found: Vec<Erasure>) -> IdentityMocks {
+        identity_unit(|mocks| {
+            mocks.erasures.expect_list_running().return_once(|_| Ok(found));
+        })
+    }
+
+    fn notes(read: Erasure, check: fn(&Erasure)) -> IdentityMocks {
+        identity_unit(|mocks| {
+            let before = read.clone();
+            mocks.erasures.expect_find().return_once(|_| Ok(Some(read)));
+            mocks
+                .erasures
+                .expect_advance()
+                .once()
+                .withf(move |_, read| *read == before)
+                .returning(move |next, _| {
+                    check(next);
+                    Ok(true)
+                });
+        })
+    }
+
+    fn context(batches: Vec<Result<u64, StorageError>>) -> MockErasableContext {
+        let mut context = MockErasableContext::new();
+        context.expect_name().return_const("chat");
+        let mut batches = batches.into_iter();
+        context.expect_erase_batch().returning(move |owner_id| {
+            assert_eq!(owner_id, owner(1));
+            batches
+                .next()
+                .unwrap_or_else(|| Err(StorageError::Internal("no further batch".into())))
+        });
+        context
+    }
+
+    #[tokio::test]
+    async fn id_44_without_erasures_there_is_nothing_to_do_for_a_while() {
+        let erasures = over(ScriptedStore::default().unit(lists(vec![])), vec![context(vec![])]);
+        assert_eq!(erasures.work().await.unwrap(), IDLE);
+    }
+
+    #[tokio::test]
+    async fn id_44_every_batch_is_counted_and_the_pause_is_kept() {
+        let counted = |rows, swept_at| {
+            let mut erasure = running();
+            let progress = erasure.contexts.entry("chat".into()).or_default();
+            (progress.rows, progress.swept_at) = (rows, swept_at);
+            erasure
+        };
+        let store = ScriptedStore::default()
+            .unit(lists(vec![running()]))
+            .unit(notes(running(), |next| {
+                let chat = next.context("chat");
+                assert_eq!((chat.rows, chat.swept_at), (500, None));
+            }))
+            .unit(notes(counted(500, None), |next| {
+                let chat = next.context("chat");
+                assert_eq!((chat.rows, chat.swept_at), (500, Some(FixedClock::new().now())));
+                assert!(!chat.is_done);
+            }));
+        let erasures = over(store, vec![context(vec![Ok(500), Ok(0)])]);
+        // The pause is as long as two lifetimes of the cache, and longer than a rest.
+        assert_eq!(erasures.work().await.unwrap(), IDLE);
+    }
+
+    #[tokio::test]
+    async fn id_44_a_context_that_is_away_is_asked_again_later() {
+        let away = StorageError::Unavailable(Outage::Unreachable, None);
+        let erasures = over(
+            ScriptedStore::default().unit(lists(vec![running()])),
+            vec![context(vec![Err(away)])],
+        );
+        assert_eq!(erasures.work().await.unwrap(), AFTER_FAILURE);
+    }
+
+    #[tokio::test]
+    async fn id_44_what_another_process_ended_is_left_alone() {
+        let ended = identity_unit(|mocks| {
+            mocks.erasures.expect_find().return_once(|_| {
+                Ok(Some(Erasure {
+                    state: ErasureState::Done,
+                    ..running()
+                }))
+            });
+        });
+        let store = Arc::new(ScriptedStore::default().unit(lists(vec![running()])).unit(ended));
+        let erasures = over(ScriptedStore::default(), vec![context(vec![Ok(0)])]);
+        let erasures = AccountErasures {
+            ports: AccountPorts {
+                store: store.clone(),
+                ..erasures.ports.clone()
+            },
+            ..erasures
+        };
+        erasures.work().await.unwrap();
+        assert_eq!(store.endings(), [Ending::RolledBack; 2]);
+    }
+}

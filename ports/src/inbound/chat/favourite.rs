@@ -26,12 +26,7 @@ pub trait FavouriteUseCases: Send + Sync {
 
     /// The next favourites of an export behind `after`, oldest first; none at its end. As many as fit into memory at any time,
     /// whatever their number.
-    async fn export(
-        &self,
-        owner_id: OwnerId,
-        export: Export,
-        after: Option<Place>,
-    ) -> Result<Vec<Favourite>, Failure>;
+    async fn export(&self, owner_id: OwnerId, export: Export, after: Option<Place>) -> Result<Vec<Favourite>, Failure>;
 }
 
 /// A marked message and what is said of its session.

@@ -16,12 +16,15 @@ pub use message::{
     AppendError, ListMessages, ListMessagesError, MessageUseCases, MessageView, Turn, TurnTaken, TurnTarget,
 };
 pub use message_edit::{
-    AttachToMessage, ChangeMessage, DeleteMessage, EditMessageError, Grown, MessageEditUseCases, MessageStored, MessageTag,
-    PutCondition, PutMessage,
+    AttachToMessage, ChangeMessage, DeleteMessage, EditMessageError, Grown, MessageEditUseCases, MessageStored,
+    MessageTag, PutCondition, PutMessage,
 };
 pub use prompt::{ChangePrompt, ChangePromptError, CreatePromptError, PromptUseCases, RestorePromptError};
 pub use search::{MessageHit, SearchError, SearchRequest, SearchUseCases};
-pub use session::{ChangeSession, ChangeSessionError, CreateSessionError, ResolveSession, ResolveSessionError, ResolvedSession, SessionUseCases};
+pub use session::{
+    ChangeSession, ChangeSessionError, CreateSessionError, ResolveSession, ResolveSessionError, ResolvedSession,
+    SessionUseCases,
+};
 pub use summary::{ChangeSummaryError, PutSummary, SummaryEntry, SummaryStored, SummaryUseCases, SummaryView};
 pub use tag::{RenameTag, RenameTagError, TagUseCases};
 

@@ -29,20 +29,11 @@ pub trait PromptUseCases: Send + Sync {
     async fn change(&self, owner_id: OwnerId, change: ChangePrompt) -> Result<Prompt, ChangePromptError>;
 
     /// Moves a live prompt to the trash. With `if_match`, only that version.
-    async fn delete(
-        &self,
-        owner_id: OwnerId,
-        id: PromptId,
-        if_match: Option<Version>,
-    ) -> Result<(), ChangePromptError>;
+    async fn delete(&self, owner_id: OwnerId, id: PromptId, if_match: Option<Version>)
+    -> Result<(), ChangePromptError>;
 
     /// Removes a prompt for good, from live or from the trash. With `if_match`, only that version.
-    async fn purge(
-        &self,
-        owner_id: OwnerId,
-        id: PromptId,
-        if_match: Option<Version>,
-    ) -> Result<(), ChangePromptError>;
+    async fn purge(&self, owner_id: OwnerId, id: PromptId, if_match: Option<Version>) -> Result<(), ChangePromptError>;
 
     /// Takes a prompt out of the trash; a live one stays as it is (`CH-45`).
     async fn restore(&self, owner_id: OwnerId, id: PromptId) -> Result<Prompt, RestorePromptError>;

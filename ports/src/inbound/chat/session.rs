@@ -54,7 +54,8 @@ pub trait SessionUseCases: Send + Sync {
     async fn restore(&self, owner_id: OwnerId, id: SessionId) -> Result<Session, NotFoundError>;
 
     /// The live session of a character with the newest `last_update`; an empty one is made if there is none (`CH-22`).
-    async fn resolve(&self, owner_id: OwnerId, request: ResolveSession) -> Result<ResolvedSession, ResolveSessionError>;
+    async fn resolve(&self, owner_id: OwnerId, request: ResolveSession)
+    -> Result<ResolvedSession, ResolveSessionError>;
 }
 
 /// Whose session is wanted.

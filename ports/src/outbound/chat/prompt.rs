@@ -45,19 +45,10 @@ pub trait Prompts: Send {
     ) -> Result<bool, StorageError>;
 
     /// Takes a prompt out of the trash, with the next version, and answers it; `None` when there is none in the trash.
-    async fn restore(
-        &mut self,
-        owner_id: OwnerId,
-        id: PromptId,
-        now: Instant,
-    ) -> Result<Option<Prompt>, StorageError>;
+    async fn restore(&mut self, owner_id: OwnerId, id: PromptId, now: Instant) -> Result<Option<Prompt>, StorageError>;
 
     /// Removes a prompt for good, live or in the trash, and answers `true`, if it is there and, where `expected` is given, has that
     /// version.
-    async fn purge(
-        &mut self,
-        owner_id: OwnerId,
-        id: PromptId,
-        expected: Option<Version>,
-    ) -> Result<bool, StorageError>;
+    async fn purge(&mut self, owner_id: OwnerId, id: PromptId, expected: Option<Version>)
+    -> Result<bool, StorageError>;
 }

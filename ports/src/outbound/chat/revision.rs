@@ -18,10 +18,6 @@ pub trait Revisions: Send {
     ) -> Result<Option<Vec<Revision>>, StorageError>;
 
     /// One revision of a live message.
-    async fn find(
-        &mut self,
-        owner_id: OwnerId,
-        id: MessageId,
-        revision: i64,
-    ) -> Result<Option<Revision>, StorageError>;
+    async fn find(&mut self, owner_id: OwnerId, id: MessageId, revision: i64)
+    -> Result<Option<Revision>, StorageError>;
 }

@@ -54,11 +54,7 @@ pub trait Summaries: Send {
     ) -> Result<Option<(Summary, i64)>, StorageError>;
 
     /// The summary of a live session, and the content revision of the session.
-    async fn find(
-        &mut self,
-        owner_id: OwnerId,
-        session_id: SessionId,
-    ) -> Result<Option<(Summary, i64)>, StorageError>;
+    async fn find(&mut self, owner_id: OwnerId, session_id: SessionId) -> Result<Option<(Summary, i64)>, StorageError>;
 
     /// Locks the session's row and notes that no summary covers it any more; `false` when it is no live session with a summary.
     /// Whoever goes on calls [`delete`](Self::delete) in the same unit.

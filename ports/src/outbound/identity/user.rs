@@ -44,12 +44,7 @@ pub trait Users: Send {
     async fn note_login(&mut self, id: OwnerId, at: Instant) -> Result<(), StorageError>;
 
     /// At most `limit` accounts after `after`, oldest first, then by id from the lowest.
-    async fn list(
-        &mut self,
-        filter: UserFilter,
-        after: Option<Place>,
-        limit: u32,
-    ) -> Result<Vec<User>, StorageError>;
+    async fn list(&mut self, filter: UserFilter, after: Option<Place>, limit: u32) -> Result<Vec<User>, StorageError>;
 
     /// Locks an account until the unit ends, so that what is counted below it stays as it is; answers whether there is one.
     async fn lock(&mut self, id: OwnerId) -> Result<bool, StorageError>;

@@ -695,7 +695,11 @@ pub async fn id_40_t_017_a_new_password_ends_every_login_and_opens_one(fixture: 
 }
 
 pub async fn id_40_a_new_password_needs_the_current_one_and_keeps_the_rules(fixture: Fixture) {
-    let signed_in = fixture.accounts.sign_up(sign_up("ann-the-first"), device()).await.unwrap();
+    let signed_in = fixture
+        .accounts
+        .sign_up(sign_up("ann-the-first"), device())
+        .await
+        .unwrap();
     let caller = fixture.principal(&signed_in).await;
     let long = "x".repeat(73);
     for (new, code) in [
@@ -728,12 +732,16 @@ pub async fn id_40_wrong_current_passwords_are_counted(fixture: Fixture) {
         ..AccountPatch::default()
     };
     for _ in 0..3 {
-        let refused = fixture.change_password(&caller, new_password("not the password", NEW)).await;
+        let refused = fixture
+            .change_password(&caller, new_password("not the password", NEW))
+            .await;
         assert!(matches!(refused, Err(ChangePasswordError::CurrentPasswordWrong)));
     }
     // Whatever the password is asked for.
     for _ in 0..2 {
-        let refused = fixture.change_account(&caller, email.clone(), Some("not the password")).await;
+        let refused = fixture
+            .change_account(&caller, email.clone(), Some("not the password"))
+            .await;
         assert!(matches!(refused, Err(ChangeAccountError::CurrentPasswordWrong)));
     }
     let refused = fixture.change_password(&caller, new_password(PASSWORD, NEW)).await;
@@ -803,7 +811,9 @@ pub async fn id_41_t_028_another_email_needs_the_password(fixture: Fixture) {
         ..AccountPatch::default()
     };
     for password in [None, Some("not the password")] {
-        let refused = fixture.change_account(&caller, email("new@example.com"), password).await;
+        let refused = fixture
+            .change_account(&caller, email("new@example.com"), password)
+            .await;
         assert!(
             matches!(refused, Err(ChangeAccountError::CurrentPasswordWrong)),
             "{refused:?}"
@@ -849,7 +859,11 @@ pub async fn id_41_a_username_and_an_email_are_one_accounts(fixture: Fixture) {
     // A new name needs no password, and its new spelling is the same name.
     for name in ["anna", "Anna"] {
         assert_eq!(
-            fixture.change_account(&caller, rename(name), None).await.unwrap().username,
+            fixture
+                .change_account(&caller, rename(name), None)
+                .await
+                .unwrap()
+                .username,
             name
         );
     }
@@ -883,11 +897,9 @@ pub async fn id_41_a_change_is_of_one_version_and_nothing_is_no_change(fixture: 
     let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!(won.len(), 1);
     assert!(
-        lost.iter().all(|answer| matches!(answer, Err(ChangeAccountError::Stale))),
+        lost.iter()
+            .all(|answer| matches!(answer, Err(ChangeAccountError::Stale))),
         "{lost:?}"
     );
-    assert_eq!(
-        fixture.user(caller.owner_id).await.unwrap(),
-        *won[0].as_ref().unwrap()
-    );
+    assert_eq!(fixture.user(caller.owner_id).await.unwrap(), *won[0].as_ref().unwrap());
 }

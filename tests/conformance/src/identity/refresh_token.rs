@@ -214,6 +214,10 @@ pub async fn id_31_a_use_moves_the_login_and_no_other(fixture: Fixture) {
     assert_eq!(touched, Some(moved));
     unit.commit().await.unwrap();
     let mut view = fixture.identity_view().await;
-    let found = view.logins().find_with_user(stranger.owner_id, stranger.id).await.unwrap();
+    let found = view
+        .logins()
+        .find_with_user(stranger.owner_id, stranger.id)
+        .await
+        .unwrap();
     assert_eq!(found.unwrap().0, stranger);
 }

@@ -1,5 +1,6 @@
 //! The log: one line a request, and never a secret.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Adapter, Answering, Installation, password, sign_up};
@@ -79,6 +80,23 @@ async fn no_secret_is_logged_at_the_finest_level(adapter: Adapter) {
         .bearer_auth(format!("{}x", again.token))
         .expect(401)
         .await;
+    let refresh = |token: &Value| service.post("/api/v1/auth/refresh", &json!({"refresh_token": token}));
+    let log_in = json!({"login": "ann", "password": password("ann")});
+    let first = service.post("/api/v1/auth/login", &log_in).expect(200).await.json();
+    let second = refresh(&first["refresh_token"]).expect(200).await.json();
+    let third = refresh(&second["refresh_token"]).expect(200).await.json();
+    refresh(&first["refresh_token"])
+        .expect(401)
+        .await
+        .problem("refresh_reused");
+    let change = json!({"current_password": password("ann"), "new_password": "a password to come"});
+    let changed = service
+        .request(Method::PUT, "/api/v1/auth/account/password")
+        .json(&change)
+        .bearer_auth(&ann.token)
+        .expect(200)
+        .await
+        .json();
     let ended = service.stop().await;
     let log = format!("{}{}", ended.stdout, ended.stderr);
     assert!(
@@ -95,8 +113,15 @@ async fn no_secret_is_logged_at_the_finest_level(adapter: Adapter) {
         // The start of every bcrypt hash at this cost.
         "$2b$04$".to_owned(),
     ];
+    secrets.push("a password to come".to_owned());
+    for pair in [first, second, third, changed] {
+        for token in ["access_token", "refresh_token"] {
+            secrets.push(pair[token].as_str().unwrap().to_owned());
+        }
+    }
     if adapter != Adapter::Sqlite {
-        secrets.push(larder.database().password());
+        // A server that trusts everybody has none.
+        secrets.extend(Some(larder.database().password()).filter(|password| !password.is_empty()));
     }
     for secret in secrets {
         let line = log.lines().find(|line| line.contains(&secret));
