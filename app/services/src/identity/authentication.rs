@@ -620,7 +620,10 @@ mod tests {
 
     #[tokio::test]
     async fn id_60_a_guess_is_no_use() {
-        let gate = over(ScriptedStore::default().unit(finds_token(api_token(&[]))), Duration::ZERO);
+        let gate = over(
+            ScriptedStore::default().unit(finds_token(api_token(&[]))),
+            Duration::ZERO,
+        );
         let guessed = gate.authenticator.authenticate(&text_of([6; 32])).await;
         assert!(matches!(guessed, Err(AuthenticationError::Invalid)));
         assert_eq!(gate.store.opened(), [Access::Read]);
