@@ -763,10 +763,11 @@ pub async fn t_066_generated_texts_in_several_scripts(fixture: Fixture) {
             continue;
         };
         asked += 1;
-        let matching = || messages.iter().filter(|(.., text)| query.matches(text));
+        let matching: Vec<_> = messages.iter().filter(|(.., text)| query.matches(text)).collect();
         // Pages small enough to meet their edges, but not too many of them.
-        let limit = u32::try_from(matching().count() / 3).unwrap().clamp(2, 200);
-        let expected: Vec<(MessageId, Excerpt)> = matching()
+        let limit = u32::try_from(matching.len() / 3).unwrap().clamp(2, 200);
+        let expected: Vec<(MessageId, Excerpt)> = matching
+            .iter()
             .map(|(_, id, _, text)| (*id, Excerpt::of(text, &query)))
             .collect();
         let hits = fixture.messages_found_by(owner, &words(&text), EVERYWHERE, limit).await;
@@ -775,7 +776,7 @@ pub async fn t_066_generated_texts_in_several_scripts(fixture: Fixture) {
 
         let expected: Vec<SessionId> = sessions
             .iter()
-            .filter(|(id, name)| query.matches(name) || matching().any(|(_, _, session_id, _)| session_id == id))
+            .filter(|(id, name)| query.matches(name) || matching.iter().any(|(_, _, session_id, _)| session_id == id))
             .map(|(id, _)| *id)
             .collect();
         assert_eq!(
