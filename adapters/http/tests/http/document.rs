@@ -9,6 +9,7 @@ use larder_ports::inbound::chat::{AppendError, ChangeSessionError, CreateSession
 use larder_ports::inbound::chat::{
     ChangePromptError, ChangeSummaryError, CreatePromptError, RenameTagError, ResolveSessionError,
 };
+use larder_ports::inbound::identity::LinkError;
 use larder_ports::inbound::identity::{
     ChangeAccountError, ChangePasswordError, LogInError, LogOutError, RefreshError, SignUpError,
 };
@@ -220,6 +221,10 @@ async fn every_example_is_accepted() {
         .logins
         .expect_log_out()
         .returning(move |_, _| Err(LogOutError::Failure(contended())));
+    ports
+        .external_identities
+        .expect_link()
+        .returning(move |_, _, _| Err(LinkError::Failure(contended())));
     ports
         .sessions
         .expect_create()
