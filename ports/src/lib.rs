@@ -10,7 +10,8 @@
 //! 2. its trait in `ports/src/outbound/<context>/<aggregate>.rs` and an accessor on the context's unit of work;
 //! 3. its mock in `ports/src/testing.rs`;
 //! 4. its statements and rows in `adapters/sql/src/<context>/<aggregate>.rs`, the new constraints in `adapters/sql/src/rules.rs`;
-//! 5. its cases in `tests/conformance/src/<context>/<aggregate>.rs`.
+//! 5. its cases in `tests/conformance/src/<context>/<aggregate>.rs`;
+//! 6. its tables in `adapters/sql/src/<context>/erasure.rs`, where they hold rows of an owner.
 
 pub mod inbound;
 pub mod outbound;
