@@ -329,6 +329,7 @@ impl Reply {
             "read_only",
             "immutable_field",
             "empty_message",
+            "empty_query",
             "bad_url",
             "task_without_status",
         ];
