@@ -269,7 +269,11 @@ pub async fn id_44_workers_at_once_do_no_harm(fixture: Fixture) {
         at_once(3, async |number| others[number].erasure_work.work().await.unwrap()).await;
     }
     let done = fixture.state_of(erasure.id).await;
-    assert_eq!((done.state, done.context("chat").rows), (ErasureState::Done, 9));
+    assert_eq!(done.state, ErasureState::Done);
+    // A worker that finds nothing left may end the erasure before another one has noted what it removed, so the count of several
+    // is only never too high.
+    assert!(done.context("chat").rows <= 9, "{done:?}");
+    assert!(fixture.session_ids(ann.user.id).await.is_empty());
     assert_eq!(fixture.user(ann.user.id).await, None);
 }
 
