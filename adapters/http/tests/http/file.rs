@@ -87,13 +87,21 @@ async fn ch_35_without_parameters_all_remote_files_are_wanted() {
 #[tokio::test]
 async fn ch_35_what_is_refused() {
     let mut ports = Ports::new();
-    ports.files.expect_audit().times(1).returning(|_, _, _| {
-        Err(AuditError::Invalid(Invalid::one("/query/name", Code::Nul, "must not")))
-    });
+    ports
+        .files
+        .expect_audit()
+        .times(1)
+        .returning(|_, _, _| Err(AuditError::Invalid(Invalid::one("/query/name", Code::Nul, "must not"))));
     ports.files.expect_audit().returning(|_, _, _| Err(BadCursor.into()));
     let app = ports.app();
-    app.get(&format!("{FILES}?name=%00")).send().await.refused("/query/name", "nul_character");
-    app.get(&format!("{FILES}?cursor=x")).send().await.problem(400, "bad_cursor");
+    app.get(&format!("{FILES}?name=%00"))
+        .send()
+        .await
+        .refused("/query/name", "nul_character");
+    app.get(&format!("{FILES}?cursor=x"))
+        .send()
+        .await
+        .problem(400, "bad_cursor");
     for (query, pointer) in [
         ("kind=video", "/query/kind"),
         ("from=yesterday", "/query/from"),

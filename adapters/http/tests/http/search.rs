@@ -76,13 +76,17 @@ async fn ch_42_a_page_of_messages() {
 #[tokio::test]
 async fn ch_42_a_page_of_sessions() {
     let mut ports = Ports::new();
-    ports.search.expect_sessions().once().returning(|owner_id, request, page| {
-        assert_eq!((owner_id, request.query.as_str(), page.limit), (OWNER, "x", 50));
-        Ok(Page {
-            data: vec![session(SessionDraft::default())],
-            next_cursor: None,
-        })
-    });
+    ports
+        .search
+        .expect_sessions()
+        .once()
+        .returning(|owner_id, request, page| {
+            assert_eq!((owner_id, request.query.as_str(), page.limit), (OWNER, "x", 50));
+            Ok(Page {
+                data: vec![session(SessionDraft::default())],
+                next_cursor: None,
+            })
+        });
     let reply = ports.app().get(&format!("{SEARCH}?q=x&type=sessions")).send().await;
     assert_eq!(reply.status, 200);
     let hit = &reply.value()["data"][0];
@@ -98,8 +102,14 @@ async fn ch_41_what_is_refused() {
         Err(SearchError::BadCursor(BadCursor))
     });
     let app = ports.app();
-    app.get(&format!("{SEARCH}?q=%25")).send().await.refused("/query/q", "empty_query");
-    app.get(&format!("{SEARCH}?q=x&cursor=y")).send().await.problem(400, "bad_cursor");
+    app.get(&format!("{SEARCH}?q=%25"))
+        .send()
+        .await
+        .refused("/query/q", "empty_query");
+    app.get(&format!("{SEARCH}?q=x&cursor=y"))
+        .send()
+        .await
+        .problem(400, "bad_cursor");
     for (query, pointer, code) in [
         ("q=x&type=files", "/query/type", "bad_format"),
         ("q=x&role=king", "/query/role", "bad_format"),
@@ -110,7 +120,10 @@ async fn ch_41_what_is_refused() {
             "unknown_field",
         ),
     ] {
-        app.get(&format!("{SEARCH}?{query}")).send().await.refused(pointer, code);
+        app.get(&format!("{SEARCH}?{query}"))
+            .send()
+            .await
+            .refused(pointer, code);
     }
     app.get(SEARCH).send().await.problem(422, "invalid");
 }
