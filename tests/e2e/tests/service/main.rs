@@ -40,6 +40,7 @@ macro_rules! on_adapter {
 mod account;
 mod cli;
 mod conversation;
+mod deny;
 mod erasure;
 mod harness;
 mod http;
