@@ -1,8 +1,8 @@
 //! What search keeps beside a document, and how it is asked.
 //!
 //! The engines get lexemes, never text: `w`, the mark of the owner, and a token. So a search looks through the owner's own documents
-//! only, whatever others have. Beginnings of one and two characters are lexemes of their own (`p`), because as prefixes they would
-//! stand for a great part of all words; a message also has a lexeme of its session (`s`), and on PostgreSQL of its time (`t`). No lexeme holds anything but letters,
+//! only, whatever others have. Short beginnings of words are lexemes of their own (`p`), because as prefixes they would stand for a
+//! great part of all words; a message also has a lexeme of its session (`s`), and on PostgreSQL of its time (`t`). No lexeme holds anything but letters,
 //! numbers and spacing marks, so nothing in a query can be an operator of an engine.
 
 use std::collections::BTreeSet;
@@ -21,8 +21,14 @@ use crate::catalogue::{Effect, Fragment, Statement};
 use crate::row::{Reader, Row};
 use crate::{Connection, Dialect, Unit, Value};
 
-/// So many characters of a word's beginning are a lexeme.
-const INDEXED_BEGINNING: usize = 2;
+/// So many characters of a word's beginning are lexemes. Without one, SQLite collects the messages of all words that begin so, for
+/// each session anew where sessions are searched; PostgreSQL does so once.
+fn indexed_beginning(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::Postgres => 2,
+        Dialect::Sqlite => 5,
+    }
+}
 
 /// Time is cut into slices of 2^n seconds, from 4 minutes to 8 years. On PostgreSQL a message has a lexeme of its slice of each width, so that the
 /// index can be asked for the hits of a span of time.
@@ -347,7 +353,7 @@ impl<C: Connection> Search for Unit<C> {
         ];
         let rows = match C::DIALECT {
             Dialect::Postgres => {
-                let is_long = query.prefix().chars().count() > INDEXED_BEGINNING;
+                let is_long = query.prefix().chars().count() > indexed_beginning(C::DIALECT);
                 let spans = match scope.session_id {
                     // Within one session there are few hits.
                     Some(_) => [Span::NONE; 2],
@@ -556,7 +562,7 @@ pub(super) async fn index_message<C: Connection>(unit: &mut Unit<C>, message: &M
 
 /// Brings the document of a session in the index of SQLite up to date; PostgreSQL does so with [`INSERTED_END`] and [`UPDATED_END`].
 pub(super) async fn index_session<C: Connection>(unit: &mut Unit<C>, session: &Session) -> Result<(), StorageError> {
-    let lexemes = session_lexemes(session);
+    let lexemes = session_lexemes(session, C::DIALECT);
     let values: [Value<'_>; 3] = [session.owner_id.into(), session.id.into(), (&lexemes).into()];
     unit.fetch(&NUMBER_SESSION, &values[..2]).await?;
     unit.fetch(&INDEX_SESSION, &values).await.map(|_| ())
@@ -570,7 +576,7 @@ struct Document {
 
 fn document_of(message: &Message, created_at: Instant, dialect: Dialect) -> Document {
     let text = message.content.text.as_deref().unwrap_or_default();
-    let mut lexemes = lexemes(message.owner_id, text);
+    let mut lexemes = lexemes(message.owner_id, text, dialect);
     push(&mut lexemes, &session_mark(message.session_id));
     // SQLite finds the newest hits by their numbers.
     if dialect == Dialect::Postgres {
@@ -589,15 +595,15 @@ fn document_of(message: &Message, created_at: Instant, dialect: Dialect) -> Docu
 }
 
 /// The document of a session: its name, its character and its task.
-pub(super) fn session_lexemes(session: &Session) -> String {
+pub(super) fn session_lexemes(session: &Session, dialect: Dialect) -> String {
     let task = session.task.as_ref().and_then(|task| task.description.as_deref());
     let parts = [session.name.as_deref(), session.character_name.as_deref(), task];
     let text: Vec<&str> = parts.into_iter().flatten().collect();
-    lexemes(session.owner_id, &text.join("\n"))
+    lexemes(session.owner_id, &text.join("\n"), dialect)
 }
 
 /// The words of a text and their beginnings, separated by spaces.
-fn lexemes(owner_id: OwnerId, text: &str) -> String {
+fn lexemes(owner_id: OwnerId, text: &str, dialect: Dialect) -> String {
     let owner = owner_mark(owner_id);
     let document = document(text);
     let mut lexemes = String::with_capacity(document.len() * 3);
@@ -605,7 +611,7 @@ fn lexemes(owner_id: OwnerId, text: &str) -> String {
     for token in document.split_ascii_whitespace() {
         push(&mut lexemes, &format!("w{owner}{token}"));
         // What is no longer than a beginning is found by its word.
-        for (at, _) in token.char_indices().skip(1).take(INDEXED_BEGINNING) {
+        for (at, _) in token.char_indices().skip(1).take(indexed_beginning(dialect)) {
             beginnings.insert(&token[..at]);
         }
     }
@@ -648,7 +654,7 @@ fn terms(owner_id: OwnerId, session_id: Option<SessionId>, query: &Query, dialec
     let mut terms: Vec<String> = session.into_iter().collect();
     terms.extend(query.whole().iter().map(|word| lexeme("w", word)));
     let (prefix, word) = (query.prefix(), lexeme("w", query.prefix()));
-    terms.push(if prefix.chars().count() <= INDEXED_BEGINNING {
+    terms.push(if prefix.chars().count() <= indexed_beginning(dialect) {
         format!("({word}{or}{})", lexeme("p", prefix))
     } else {
         format!("{word}{any}")
@@ -720,10 +726,14 @@ mod tests {
     #[test]
     fn a_document_holds_words_and_short_beginnings() {
         assert_eq!(
-            lexemes(owner(), "Ab c, abc!"),
+            lexemes(owner(), "Ab c, abc!", Dialect::Postgres),
             "wbbaaaab wbbaaac wbbaaaabc pbbaaaa pbbaaaab"
         );
-        assert_eq!(lexemes(owner(), "?!"), "");
+        assert_eq!(lexemes(owner(), "?!", Dialect::Postgres), "");
+        assert_eq!(
+            lexemes(owner(), "letters", Dialect::Sqlite),
+            "wbbaaaletters pbbaaal pbbaaale pbbaaalet pbbaaalett pbbaaalette"
+        );
         assert_eq!(
             session_mark(SessionId(Uuid::from_u128(0x0123_4567_89ab_cdef))),
             "s0123456789abcdef"
@@ -752,8 +762,8 @@ mod tests {
             "'wbbaaavisit' & 'wbbaaalond':*"
         );
         assert_eq!(
-            expressed("Visit lond", Dialect::Sqlite),
-            "\"wbbaaavisit\" AND \"wbbaaalond\" *"
+            expressed("Visit london", Dialect::Sqlite),
+            "\"wbbaaavisit\" AND \"wbbaaalondon\" *"
         );
         assert_eq!(expressed("\"l'*", Dialect::Postgres), "('wbbaaal' | 'pbbaaal')");
         assert_eq!(
@@ -774,7 +784,7 @@ mod tests {
                     std::iter::once(letters[n % letters.len()]).chain(rest).collect()
                 })
                 .collect();
-            longest = longest.max(lexemes(owner(), &words.join(" ")).len());
+            longest = longest.max(lexemes(owner(), &words.join(" "), Dialect::Postgres).len());
         }
         assert!((900_000..(1 << 20) - 1_000).contains(&longest), "{longest}");
     }

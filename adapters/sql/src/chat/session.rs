@@ -318,7 +318,7 @@ impl<C: Connection> Sessions for Unit<C> {
         ];
         match C::DIALECT {
             Dialect::Postgres => {
-                let document = search::session_lexemes(session);
+                let document = search::session_lexemes(session, C::DIALECT);
                 let values = [values.as_slice(), &[(&document).into()]].concat();
                 self.fetch(&INSERT, &values).await?;
             }
@@ -398,7 +398,7 @@ impl<C: Connection> Sessions for Unit<C> {
         ];
         let updated = match C::DIALECT {
             Dialect::Postgres => {
-                let document = search::session_lexemes(session);
+                let document = search::session_lexemes(session, C::DIALECT);
                 let values = [values.as_slice(), &[(&document).into()]].concat();
                 self.fetch_optional(&UPDATE, &values).await?
             }
