@@ -20,7 +20,16 @@ pub(crate) trait Answering {
 
 impl Answering for RequestBuilder {
     async fn answer(self) -> Answer {
-        let response = self.send().await.expect("an answer");
+        // A body that is refused before it was read ends the connection, and a client that still sends may notice that before it
+        // sees the answer. Nothing was done then, so it sends again.
+        let mut request = self;
+        let response = loop {
+            let again = request.try_clone();
+            match (request.send().await, again) {
+                (Err(error), Some(again)) if format!("{error:?}").contains("BodyWrite") => request = again,
+                (sent, _) => break sent.expect("an answer"),
+            }
+        };
         Answer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
