@@ -63,12 +63,13 @@ pub(crate) const SESSION_FILTER: Fragment = Fragment {
              AND t.tag_norm IN (SELECT x.value FROM json_each($8) x)))",
 };
 
-/// The hits of SQLite, by falling number if asked so: `$2` the query, behind the place `$3`, `$4`, numbers from `$13` to below `$12`.
+/// The hits of SQLite: `$2` the query, behind the place `$3`, `$4`, numbers below `$12`. One lower bound of the numbers is to be added:
+/// of two, the engine would use any.
 pub(crate) const SQLITE_HITS: &str = "{s}chat_message_lexemes f \
     CROSS JOIN {s}chat_message_search n ON n.number = f.rowid AND n.owner_id = $1 \
     CROSS JOIN {s}chat_messages m ON m.owner_id = $1 AND m.id = n.id \
     CROSS JOIN {s}chat_sessions s ON s.owner_id = $1 AND s.id = m.session_id \
-    WHERE f.chat_message_lexemes MATCH $2 AND f.rowid >= $13 AND f.rowid < $12 \
+    WHERE f.chat_message_lexemes MATCH $2 AND f.rowid < $12 \
     AND (m.created_at, m.id) < ($3, $4) AND m.created_at >= $6 AND {message_hit_filter}";
 
 /// How long it took the owner to make the newest messages behind a place: `$5` of them.
@@ -144,7 +145,7 @@ static SQLITE_MESSAGES: Statement = Statement {
     effect: Effect::Reads,
     text: "WITH edge AS MATERIALIZED ( \
              SELECT (min(h.number) >> 20) << 20 AS number \
-             FROM (SELECT f.rowid AS number FROM {sqlite_hits} ORDER BY f.rowid DESC LIMIT $5) h \
+             FROM (SELECT f.rowid AS number FROM {sqlite_hits} AND f.rowid >= $13 ORDER BY f.rowid DESC LIMIT $5) h \
            ) \
            SELECT m.id, m.position, m.sender_role, m.sender_name, m.text, m.created_at, {session_columns} \
            FROM {sqlite_hits} AND f.rowid >= (SELECT e.number FROM edge e) \
