@@ -11,16 +11,6 @@ pub trait Pool: Clone + Send + Sync + 'static {
     /// What it hands out.
     type Connection: Connection;
 
-    /// Where the database lies: [`PostgresTarget`](crate::target::PostgresTarget) or
-    /// [`SqliteTarget`](crate::target::SqliteTarget).
-    type Target;
-
-    /// Makes a pool. No connection is made yet, so this succeeds while the database is away.
-    fn open(target: &Self::Target) -> Result<Self, StorageError>;
-
-    /// The schema in which the tables lie; empty where there is no such thing.
-    fn schema(target: &Self::Target) -> &str;
-
     /// A connection on which nothing is open. Waits at most for the configured time; nothing is sent to the database unless a new
     /// connection is made.
     async fn acquire(&self, access: Access) -> Result<Self::Connection, StorageError>;

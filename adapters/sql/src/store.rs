@@ -8,7 +8,7 @@ use larder_ports::outbound::{Access, Probe, StorageError, Store};
 
 use crate::{Catalogue, Connection, Failure, Pool, Unit};
 
-/// A store of every context on one pool. Cloning it is cheap and shares the connections.
+/// A store of every context in one schema. Cloning it is cheap and shares the connections.
 #[derive(Clone)]
 pub struct SqlStore<P> {
     pool: P,
@@ -16,16 +16,12 @@ pub struct SqlStore<P> {
 }
 
 impl<P: Pool> SqlStore<P> {
-    /// Makes a store. No connection is made yet, so this succeeds while the database is away.
-    ///
-    /// Answers [`StorageError::Internal`] when the target can't be used at all, as when TLS is asked for on a system without
-    /// trusted certificates.
-    pub fn new(target: &P::Target) -> Result<Self, StorageError> {
-        let catalogue = Catalogue::new(P::Connection::DIALECT, P::schema(target));
-        Ok(Self {
-            pool: P::open(target)?,
-            catalogue: Arc::new(catalogue),
-        })
+    /// A store on a pool, which other stores may use too (`CF-44`). `schema` is where its tables lie; SQLite has none.
+    pub fn new(pool: P, schema: &str) -> Self {
+        Self {
+            pool,
+            catalogue: Arc::new(Catalogue::new(P::Connection::DIALECT, schema)),
+        }
     }
 
     /// Closes every connection.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use larder_migrations::{Context, Dialect};
-use larder_sql::target::{PostgresTarget, SqliteTarget};
+use larder_sql::target::{PostgresTarget, SqliteTarget, quoted};
 use sqlx::migrate::{Migrate, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqlSafeStr, SqliteConnection};
 
@@ -135,12 +135,13 @@ pub async fn undo_sqlite(target: &SqliteTarget, contexts: &[Context]) -> Result<
 }
 
 async fn connect_postgres(target: &PostgresTarget) -> Result<PgConnection, MigrateError> {
+    let server = target.migration_server();
     let settings = [
         ("search_path", quoted(&target.schema)),
-        ("statement_timeout", "0".to_owned()),
+        ("lock_timeout", server.timeouts.lock.as_millis().to_string()),
     ];
-    let options = postgres::options(target).options(settings);
-    match tokio::time::timeout(target.pool.connect_timeout, options.connect()).await {
+    let options = postgres::address(server).options(settings);
+    match tokio::time::timeout(server.pool.connect_timeout, options.connect()).await {
         Ok(connected) => connected.map_err(MigrateError::Unreachable),
         Err(_) => Err(MigrateError::Unreachable(sqlx::Error::PoolTimedOut)),
     }
@@ -188,10 +189,6 @@ async fn make_schema(connection: &mut PgConnection, target: &PostgresTarget) -> 
             .map_err(failed)?;
     }
     Ok(())
-}
-
-fn quoted(schema: &str) -> String {
-    format!("\"{}\"", schema.replace('"', "\"\""))
 }
 
 async fn pending_on_postgres(

@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use async_trait::async_trait;
 use deadpool::managed::{self, Metrics, PoolError, RecycleError, RecycleResult, TimeoutType};
 use larder_ports::outbound::{Access, Outage, StorageError};
-use larder_sql::target::{PoolOptions, PostgresTarget, SqliteTarget};
+use larder_sql::target::{PoolOptions, PostgresServer, SqliteTarget};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::connection::{Driver, PooledConnection};
@@ -65,18 +65,17 @@ async fn acquire<C: Driver>(pool: &managed::Pool<Manager<C>>) -> Result<PooledCo
 #[derive(Clone)]
 pub struct PostgresPool(managed::Pool<Manager<sqlx::PgConnection>>);
 
+impl PostgresPool {
+    /// Makes a pool whose connections have this search path. No connection is made yet, so this succeeds while the database is
+    /// away.
+    pub fn open(server: &PostgresServer, search_path: &[String]) -> Result<Self, StorageError> {
+        pool(postgres::options(server, search_path), server.pool, server.pool.size).map(Self)
+    }
+}
+
 #[async_trait]
 impl larder_sql::Pool for PostgresPool {
     type Connection = PooledConnection<sqlx::PgConnection>;
-    type Target = PostgresTarget;
-
-    fn open(target: &PostgresTarget) -> Result<Self, StorageError> {
-        pool(postgres::options(target), target.pool, target.pool.size).map(Self)
-    }
-
-    fn schema(target: &PostgresTarget) -> &str {
-        &target.schema
-    }
 
     async fn acquire(&self, _: Access) -> Result<Self::Connection, StorageError> {
         acquire(&self.0).await
@@ -96,12 +95,9 @@ pub struct SqlitePool {
     readers: managed::Pool<Manager<sqlx::SqliteConnection>>,
 }
 
-#[async_trait]
-impl larder_sql::Pool for SqlitePool {
-    type Connection = PooledConnection<sqlx::SqliteConnection>;
-    type Target = SqliteTarget;
-
-    fn open(target: &SqliteTarget) -> Result<Self, StorageError> {
+impl SqlitePool {
+    /// Makes a pool. The file is not touched yet.
+    pub fn open(target: &SqliteTarget) -> Result<Self, StorageError> {
         let options = sqlite::options(target);
         Ok(Self {
             writer: pool(options.clone(), target.pool, 1)?,
@@ -112,10 +108,11 @@ impl larder_sql::Pool for SqlitePool {
             )?,
         })
     }
+}
 
-    fn schema(_: &SqliteTarget) -> &str {
-        ""
-    }
+#[async_trait]
+impl larder_sql::Pool for SqlitePool {
+    type Connection = PooledConnection<sqlx::SqliteConnection>;
 
     async fn acquire(&self, access: Access) -> Result<Self::Connection, StorageError> {
         match access {

@@ -2,9 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use larder_sql::target::{Host, PostgresTarget, Tls};
+use larder_sql::target::{Host, PostgresServer, Tls, quoted_list};
 use larder_sql::{Dialect, Failure, Value};
-use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 
@@ -12,24 +11,37 @@ use crate::connection::Driver;
 use crate::row::SqlxRow;
 
 /// How a connection is made.
-pub(crate) fn options(target: &PostgresTarget) -> PgConnectOptions {
+pub(crate) fn options(server: &PostgresServer, search_path: &[String]) -> PgConnectOptions {
+    address(server)
+        .options(server.timeouts.settings())
+        .options([("search_path", quoted_list(search_path))])
+}
+
+/// Where a connection goes and how it is protected, without any setting of the server.
+pub(crate) fn address(server: &PostgresServer) -> PgConnectOptions {
     let options = PgConnectOptions::new_without_pgpass()
-        .port(target.port)
-        .username(&target.user)
-        .database(&target.database)
-        .application_name(&target.application_name)
-        .options(target.session_settings())
-        .ssl_mode(match target.tls {
+        .port(server.port)
+        .username(&server.user)
+        .database(&server.database)
+        .application_name(&server.application_name)
+        .ssl_mode(match server.tls {
             Tls::Off => PgSslMode::Disable,
-            Tls::VerifyFull => PgSslMode::VerifyFull,
+            Tls::Verified { host_name: true, .. } => PgSslMode::VerifyFull,
+            Tls::Verified { host_name: false, .. } => PgSslMode::VerifyCa,
         })
         .disable_statement_logging();
-    let options = match &target.host {
+    let options = match &server.tls {
+        Tls::Verified {
+            ca_file: Some(file), ..
+        } => options.ssl_root_cert(file),
+        _ => options,
+    };
+    let options = match &server.host {
         Host::Tcp(host) => options.host(host),
         Host::Socket(folder) => options.socket(folder),
     };
-    match &target.password {
-        Some(password) => options.password(password.expose_secret()),
+    match &server.password {
+        Some(password) => options.password(password.expose()),
         None => options,
     }
 }

@@ -107,8 +107,10 @@ mod tests {
                     size: 1,
                     acquire_timeout: second,
                     connect_timeout: second,
+                    ..PoolOptions::default()
                 },
                 busy_timeout: second,
+                log_sql: false,
             }),
             migrate: migrate.to_vec(),
             check: check.to_vec(),

@@ -22,6 +22,7 @@ use larder_services::identity::{
 };
 use larder_services::identity::{AccountExternalIdentities, ExternalIssuers};
 use larder_services::readiness::Probes;
+use larder_sql::target::{PostgresServer, PostgresTarget, shared_search_path};
 use larder_sql::{Pool, SqlStore};
 
 use crate::ambient::{SystemClock, UuidV7Generator};
@@ -47,7 +48,7 @@ impl<P: Pool> AnyStore for Gated<SqlStore<P>> {
     }
 }
 
-/// A distinct store. Contexts that are configured alike share one, and with it its connections (`CF-44`).
+/// A distinct store: contexts that are configured alike share one.
 pub(crate) struct OpenStore {
     pub(crate) plan: Plan,
     /// Open it once the plan was carried out.
@@ -100,16 +101,27 @@ pub(crate) fn plans(config: &Config) -> Vec<Plan> {
     plans
 }
 
-/// Opens every distinct store. No connection is made yet, and every gate is closed.
+/// Opens every distinct store. No connection is made yet, and every gate is closed. Stores on equal servers share a pool, whatever
+/// their schema (`CF-44`).
 pub(crate) fn open(config: &Config) -> Result<Vec<OpenStore>, Exit> {
-    plans(config)
+    let plans = plans(config);
+    let mut through_sqlx = Pools::new(larder_sqlx::PostgresPool::open);
+    let mut through_tokio = Pools::new(larder_tokio_postgres::PostgresPool::open);
+    let targets: Vec<StoreTarget> = plans.iter().map(|plan| plan.target.clone()).collect();
+    plans
         .into_iter()
         .map(|plan| {
             let gate = Gate::default();
             let store = match &plan.target {
-                StoreTarget::Sqlite(target) => gated(larder_sqlx::SqliteStore::new(target), &gate),
-                StoreTarget::PgSqlx(target) => gated(larder_sqlx::PostgresStore::new(target), &gate),
-                StoreTarget::PgTokio(target) => gated(larder_tokio_postgres::PostgresStore::new(target), &gate),
+                StoreTarget::Sqlite(target) => {
+                    larder_sqlx::SqlitePool::open(target).map(|pool| gated(SqlStore::new(pool, ""), &gate))
+                }
+                StoreTarget::PgSqlx(target) => through_sqlx
+                    .of(target, targets.iter().filter_map(StoreTarget::as_pg_sqlx))
+                    .map(|pool| gated(SqlStore::new(pool, &target.schema), &gate)),
+                StoreTarget::PgTokio(target) => through_tokio
+                    .of(target, targets.iter().filter_map(StoreTarget::as_pg_tokio))
+                    .map(|pool| gated(SqlStore::new(pool, &target.schema), &gate)),
             }
             .map_err(|error| Exit::of(Status::Configuration, &error))?;
             Ok(OpenStore { plan, gate, store })
@@ -117,11 +129,41 @@ pub(crate) fn open(config: &Config) -> Result<Vec<OpenStore>, Exit> {
         .collect()
 }
 
-fn gated<P: Pool>(store: Result<SqlStore<P>, StorageError>, gate: &Gate) -> Result<Arc<dyn AnyStore>, StorageError> {
-    Ok(Arc::new(Gated {
-        store: store?,
+/// The pools of one driver, one per distinct server.
+struct Pools<P> {
+    open: fn(&PostgresServer, &[String]) -> Result<P, StorageError>,
+    opened: Vec<(PostgresServer, P)>,
+}
+
+impl<P: Pool> Pools<P> {
+    fn new(open: fn(&PostgresServer, &[String]) -> Result<P, StorageError>) -> Self {
+        Self {
+            open,
+            opened: Vec::new(),
+        }
+    }
+
+    /// The pool of a store, which is one of `all` that this driver serves.
+    fn of<'a>(
+        &mut self,
+        target: &PostgresTarget,
+        all: impl Iterator<Item = &'a PostgresTarget>,
+    ) -> Result<P, StorageError> {
+        if let Some((_, pool)) = self.opened.iter().find(|(server, _)| *server == target.server) {
+            return Ok(pool.clone());
+        }
+        let search_path = shared_search_path(all.filter(|other| other.server == target.server));
+        let pool = (self.open)(&target.server, &search_path)?;
+        self.opened.push((target.server.clone(), pool.clone()));
+        Ok(pool)
+    }
+}
+
+fn gated<P: Pool>(store: SqlStore<P>, gate: &Gate) -> Arc<dyn AnyStore> {
+    Arc::new(Gated {
+        store,
         gate: gate.clone(),
-    }))
+    })
 }
 
 fn store_of(stores: &[OpenStore], context: Context) -> Result<Arc<dyn AnyStore>, Exit> {
@@ -354,6 +396,21 @@ mod tests {
         assert_eq!(plans.len(), 1);
         assert_eq!(plans[0].migrate, Context::ALL);
         assert!(plans[0].check.is_empty());
+    }
+
+    #[test]
+    fn cf_44_schemas_of_one_server_share_a_pool() {
+        let plans = plans(&config(&[
+            ("LARDER_DATABASE__URL", "postgres://localhost/app"),
+            ("LARDER_DATABASES__CHAT__SCHEMA", "talks"),
+        ]));
+        let targets: Vec<&PostgresTarget> = plans.iter().filter_map(|plan| plan.target.as_pg_tokio()).collect();
+        assert_eq!(targets.len(), 2);
+        let mut pools = Pools::new(larder_tokio_postgres::PostgresPool::open);
+        for target in &targets {
+            pools.of(target, targets.iter().copied()).unwrap();
+        }
+        assert_eq!(pools.opened.len(), 1);
     }
 
     #[test]

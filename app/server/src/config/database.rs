@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use larder_migrations::Context;
-use larder_sql::target::{Host, PoolOptions, PostgresTarget, SqliteTarget};
+use larder_sql::target::{
+    Host, PoolOptions, PoolerMode, PostgresServer, PostgresTarget, Prepared, SqliteTarget, Timeouts,
+};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Environment;
@@ -32,7 +34,7 @@ pub struct Database {
     pub migrate_on_start: bool,
 }
 
-/// A store and the adapter that reaches it. Equal ones share a pool (`CF-44`).
+/// A store and the adapter that reaches it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreTarget {
     /// A file.
@@ -41,6 +43,24 @@ pub enum StoreTarget {
     PgSqlx(PostgresTarget),
     /// PostgreSQL through tokio-postgres.
     PgTokio(PostgresTarget),
+}
+
+impl StoreTarget {
+    /// The target of a store that is reached through sqlx.
+    pub(crate) fn as_pg_sqlx(&self) -> Option<&PostgresTarget> {
+        match self {
+            Self::PgSqlx(target) => Some(target),
+            _ => None,
+        }
+    }
+
+    /// The target of a store that is reached through tokio-postgres.
+    pub(crate) fn as_pg_tokio(&self) -> Option<&PostgresTarget> {
+        match self {
+            Self::PgTokio(target) => Some(target),
+            _ => None,
+        }
+    }
 }
 
 /// Values of `driver`.
@@ -305,10 +325,12 @@ fn fitting_driver(
 
 fn pool(default: &Section, own: Option<&Section>, of_url: Option<Duration>) -> PoolOptions {
     let connect_timeout = layered(own, default, |section| section.connect_timeout.clone()).map(|found| found.value);
+    let or = PoolOptions::default();
     PoolOptions {
-        size: layered(own, default, |section| section.pool_size).unwrap_or(10),
-        acquire_timeout: layered(own, default, |section| section.acquire_timeout).unwrap_or(Duration::from_secs(5)),
-        connect_timeout: connect_timeout.or(of_url).unwrap_or(Duration::from_secs(5)),
+        size: layered(own, default, |section| section.pool_size).unwrap_or(or.size),
+        acquire_timeout: layered(own, default, |section| section.acquire_timeout).unwrap_or(or.acquire_timeout),
+        connect_timeout: connect_timeout.or(of_url).unwrap_or(or.connect_timeout),
+        ..or
     }
 }
 
@@ -332,6 +354,7 @@ fn sqlite(path: PathBuf, default: &Section, own: Option<&Section>) -> Resolved {
                 path,
                 pool,
                 busy_timeout: SQLITE_BUSY,
+                log_sql: false,
             }),
             migrate_on_start,
         },
@@ -359,21 +382,33 @@ fn postgres(
     let schema = schema(reader, environment, &address, url.origin.level, section, default, own)?;
     let migrate_on_start =
         layered(own, default, |section| section.migrate_on_start).unwrap_or(!environment.is_strict());
-    let target = PostgresTarget {
+    let or = Timeouts::default();
+    let timeouts = Timeouts {
+        statement: layered(own, default, |section| section.statement_timeout).unwrap_or(or.statement),
+        lock: layered(own, default, |section| section.lock_timeout).unwrap_or(or.lock),
+        idle_in_transaction: layered(own, default, |section| section.idle_in_transaction_timeout)
+            .unwrap_or(or.idle_in_transaction),
+    };
+    let server = PostgresServer {
         host: address.host,
         port: address.port,
         user: address.user,
-        password: address.password,
+        password: address.password.map(Into::into),
         database: address.database,
-        schema,
         tls: address.tls,
         application_name: address.application_name.unwrap_or_else(|| "larder".to_owned()),
+        mode: PoolerMode::Direct,
+        prepared: Prepared::Named,
         pool: pool(default, own, address.connect_timeout),
-        statement_timeout: layered(own, default, |section| section.statement_timeout)
-            .unwrap_or(Duration::from_secs(10)),
-        lock_timeout: layered(own, default, |section| section.lock_timeout).unwrap_or(Duration::from_secs(3)),
-        idle_in_transaction_timeout: layered(own, default, |section| section.idle_in_transaction_timeout)
-            .unwrap_or(Duration::from_secs(30)),
+        timeouts,
+        dedicated: None,
+    };
+    let target = PostgresTarget {
+        server,
+        migrate: None,
+        search_path: vec![schema.clone()],
+        schema,
+        log_sql: false,
     };
     let (word, store): (_, fn(PostgresTarget) -> StoreTarget) = match driver {
         Some(Driver::PgSqlx | Driver::Sqlx) => ("pg-sqlx", StoreTarget::PgSqlx),
@@ -384,11 +419,11 @@ fn postgres(
         ("url", url::mask(url.value.expose_secret()).into()),
         ("schema", target.schema.show()),
     ];
-    shown.extend(show_pool(target.pool));
+    shown.extend(show_pool(target.server.pool));
     shown.extend([
-        ("statement_timeout", target.statement_timeout.show()),
-        ("lock_timeout", target.lock_timeout.show()),
-        ("idle_in_transaction_timeout", target.idle_in_transaction_timeout.show()),
+        ("statement_timeout", timeouts.statement.show()),
+        ("lock_timeout", timeouts.lock.show()),
+        ("idle_in_transaction_timeout", timeouts.idle_in_transaction.show()),
         ("migrate_on_start", migrate_on_start.show()),
     ]);
     Some(Resolved {
@@ -460,11 +495,10 @@ impl std::fmt::Display for StoreTarget {
             Self::PgSqlx(target) => ("pg-sqlx", target),
             Self::PgTokio(target) => ("pg-tokio", target),
         };
-        let PostgresTarget {
-            database, schema, port, ..
-        } = target;
+        let PostgresTarget { server, schema, .. } = target;
+        let PostgresServer { database, port, .. } = server;
         write!(f, "PostgreSQL database {database}, schema {schema}, ")?;
-        match &target.host {
+        match &server.host {
             Host::Tcp(host) if host.contains(':') => write!(f, "on [{host}]:{port} ({driver})"),
             Host::Tcp(host) => write!(f, "on {host}:{port} ({driver})"),
             Host::Socket(folder) => write!(f, "at {} port {port} ({driver})", folder.display()),

@@ -3,7 +3,6 @@ use std::path::Path;
 
 use larder_domain::identity::IssuerPolicy;
 use larder_sql::target::{Host, Tls};
-use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::*;
@@ -140,12 +139,12 @@ fn cf_01_flag_then_variable_then_file_then_default() {
 fn cf_01_between_url_and_path_the_higher_level_wins_then_the_url() {
     let url = ("LARDER_DATABASE__URL", "postgres://localhost/app");
     let config = load_with_file("database.path = \"a.db\"", &[url], &[]).unwrap();
-    assert_eq!(postgres(&config.chat_database).1.database, "app");
+    assert_eq!(postgres(&config.chat_database).1.server.database, "app");
     let file = "database.url = \"postgres://localhost/app\"";
     let config = load_with_file(file, &[("LARDER_DATABASE__PATH", "b.db")], &[]).unwrap();
     assert_eq!(sqlite_path(&config.chat_database), Path::new("b.db"));
     let config = load(&[url, ("LARDER_DATABASE__PATH", "b.db")]).unwrap();
-    assert_eq!(postgres(&config.chat_database).1.database, "app");
+    assert_eq!(postgres(&config.chat_database).1.server.database, "app");
 }
 
 #[test]
@@ -165,16 +164,19 @@ fn cf_01_a_context_overrides_single_keys_and_inherits_no_address() {
     let config = load_with_file(file, &[("LARDER_DATABASE__SCHEMA", "shared")], &[]).unwrap();
     let (driver, target) = postgres(&config.identity_database);
     assert_eq!(
-        (driver, target.schema.as_str(), target.pool.size),
+        (driver, target.schema.as_str(), target.server.pool.size),
         ("pg-sqlx", "people", 3)
     );
-    assert_eq!(target.lock_timeout, Duration::from_secs(1));
+    assert_eq!(target.server.timeouts.lock, Duration::from_secs(1));
     assert_eq!(sqlite_path(&config.chat_database), Path::new("chat.db"));
 
     let file = "[database]\nurl = \"postgres://ann:pw@db.example.com/app\"\n[databases.chat]\nurl = \"postgres://other.example.com/chat\"";
     let config = load_with_file(file, &[], &[]).unwrap();
     let (_, target) = postgres(&config.chat_database);
-    assert_eq!((target.user.as_str(), target.password.is_none()), ("postgres", true));
+    assert_eq!(
+        (target.server.user.as_str(), target.server.password.is_none()),
+        ("postgres", true)
+    );
 }
 
 #[test]
@@ -271,21 +273,25 @@ fn what_reaches_the_store() {
     ])
     .unwrap();
     let (_, target) = postgres(&config.identity_database);
-    assert_eq!(target.host, Host::Tcp("db.example.com".into()));
+    assert_eq!(target.server.host, Host::Tcp("db.example.com".into()));
     assert_eq!(
-        (target.port, target.user.as_str(), target.database.as_str()),
+        (
+            target.server.port,
+            target.server.user.as_str(),
+            target.server.database.as_str()
+        ),
         (6432, "ann", "app")
     );
     assert_eq!(
-        target.password.as_ref().map(|password| password.expose_secret()),
+        target.server.password.as_ref().map(|password| password.expose()),
         Some("p@w")
     );
-    assert_eq!(target.tls, Tls::VerifyFull);
-    assert_eq!(target.pool.size, 4);
-    assert_eq!(target.pool.connect_timeout, Duration::from_secs(9));
-    assert_eq!(target.statement_timeout, Duration::from_secs(120));
-    assert_eq!(target.lock_timeout, Duration::from_secs(3));
-    assert_eq!(target.idle_in_transaction_timeout, Duration::from_secs(30));
+    assert_eq!(target.server.tls, Tls::VERIFY_FULL);
+    assert_eq!(target.server.pool.size, 4);
+    assert_eq!(target.server.pool.connect_timeout, Duration::from_secs(9));
+    assert_eq!(target.server.timeouts.statement, Duration::from_secs(120));
+    assert_eq!(target.server.timeouts.lock, Duration::from_secs(3));
+    assert_eq!(target.server.timeouts.idle_in_transaction, Duration::from_secs(30));
 }
 
 #[test]
@@ -306,7 +312,10 @@ fn cf_04_a_secret_from_a_file() {
     let path = folder.path().join("url");
     fs::write(&path, "postgres://ann:pw@localhost/of_file\n").unwrap();
     let file = ("LARDER_DATABASE__URL_FILE", path.to_str().unwrap());
-    assert_eq!(postgres(&load(&[file]).unwrap().chat_database).1.database, "of_file");
+    assert_eq!(
+        postgres(&load(&[file]).unwrap().chat_database).1.server.database,
+        "of_file"
+    );
 
     let error = load(&[file, ("LARDER_DATABASE__URL", "postgres://localhost/app")]).unwrap_err();
     assert!(error.contains("LARDER_DATABASE__URL_FILE"), "{error}");

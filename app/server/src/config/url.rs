@@ -141,7 +141,7 @@ fn postgres(rest: &str) -> Result<PostgresAddress, UrlError> {
     let Some(database) = decode(database).filter(|name| !name.contains(['/', '\0'])) else {
         return invalid("the name of the database is not percent-encoded");
     };
-    let tls = if is_local(&host) { Tls::Off } else { Tls::VerifyFull };
+    let tls = if is_local(&host) { Tls::Off } else { Tls::VERIFY_FULL };
     let mut address = PostgresAddress {
         host,
         port,
@@ -176,9 +176,9 @@ fn set_parameter(address: &mut PostgresAddress, name: &str, value: &str) -> Resu
             Err(_) => return invalid("the parameter connect_timeout must be whole seconds"),
         },
         "sslmode" => match value.as_str() {
-            "verify-full" => address.tls = Tls::VerifyFull,
+            "verify-full" => address.tls = Tls::VERIFY_FULL,
             "require" | "verify-ca" => {
-                address.tls = Tls::VerifyFull;
+                address.tls = Tls::VERIFY_FULL;
                 address.is_tls_raised = true;
             }
             "disable" | "allow" | "prefer" if is_local(&address.host) => address.tls = Tls::Off,
@@ -456,15 +456,15 @@ mod tests {
     #[test]
     fn cf_30_tls_is_checked_for_every_other_machine() {
         for (url, expected) in [
-            ("postgres://db.example.com/app", Tls::VerifyFull),
-            ("postgres://10.0.0.7/app", Tls::VerifyFull),
-            ("postgres://localhost.example.com/app", Tls::VerifyFull),
-            ("postgres://db.example.com/app?sslmode=require", Tls::VerifyFull),
+            ("postgres://db.example.com/app", Tls::VERIFY_FULL),
+            ("postgres://10.0.0.7/app", Tls::VERIFY_FULL),
+            ("postgres://localhost.example.com/app", Tls::VERIFY_FULL),
+            ("postgres://db.example.com/app?sslmode=require", Tls::VERIFY_FULL),
             ("postgres://localhost/app", Tls::Off),
             ("postgres://127.0.0.9/app", Tls::Off),
             ("postgres://[::1]/app?sslmode=disable", Tls::Off),
             ("postgres://%2Frun%2Fpostgresql/app", Tls::Off),
-            ("postgres://localhost/app?sslmode=verify-full", Tls::VerifyFull),
+            ("postgres://localhost/app?sslmode=verify-full", Tls::VERIFY_FULL),
         ] {
             assert_eq!(pg(url).tls, expected, "{url}");
         }

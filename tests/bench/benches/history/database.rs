@@ -8,7 +8,9 @@ use std::time::Duration;
 use larder_migrations::Context;
 use larder_ports::outbound::Store;
 use larder_ports::outbound::chat::ChatUnit;
-use larder_sql::target::{Host, PoolOptions, PostgresTarget, SqliteTarget, Tls};
+use larder_sql::target::{
+    Host, PoolOptions, PoolerMode, PostgresServer, PostgresTarget, Prepared, SqliteTarget, Timeouts, Tls,
+};
 use tempfile::TempDir;
 
 use crate::history::History;
@@ -27,24 +29,30 @@ pub(crate) struct Database {
     folder: Option<TempDir>,
 }
 
-const POOL: PoolOptions = PoolOptions {
-    size: 4,
-    acquire_timeout: Duration::from_secs(10),
-    connect_timeout: Duration::from_secs(10),
-};
+fn pool() -> PoolOptions {
+    PoolOptions {
+        size: 4,
+        max_overflow: 0,
+        acquire_timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(10),
+        ..PoolOptions::default()
+    }
+}
 
 impl Database {
     pub(crate) async fn sqlite() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let target = SqliteTarget {
             path: folder.path().join("larder.db"),
-            pool: POOL,
+            pool: pool(),
             busy_timeout: Duration::from_secs(5),
+            log_sql: false,
         };
         larder_sqlx::migrate::sqlite(&target, &[Context::Chat]).await.unwrap();
+        let pool = larder_sqlx::SqlitePool::open(&target).unwrap();
         Self {
             name: "SQLite",
-            stores: vec![("sqlite", Arc::new(larder_sqlx::SqliteStore::new(&target).unwrap()))],
+            stores: vec![("sqlite", Arc::new(larder_sqlx::SqliteStore::new(pool, "")))],
             server: None,
             folder: Some(folder),
         }
@@ -59,29 +67,45 @@ impl Database {
         let (user, password) = account.split_once(':').unwrap_or((account, ""));
         let address: SocketAddr = address.parse().expect("host and port");
         psql(&format!("{base}/postgres"), &["CREATE DATABASE bench_history"]);
-        let target = PostgresTarget {
+        let server = PostgresServer {
             host: Host::Tcp(address.ip().to_string()),
             port: address.port(),
             user: user.to_owned(),
             password: (!password.is_empty()).then(|| password.into()),
             database: "bench_history".into(),
-            schema: "larder".into(),
             tls: Tls::Off,
             application_name: "larder-bench".into(),
-            pool: POOL,
-            statement_timeout: Duration::from_secs(600),
-            lock_timeout: Duration::from_secs(10),
-            idle_in_transaction_timeout: Duration::from_secs(60),
+            mode: PoolerMode::Direct,
+            prepared: Prepared::Named,
+            pool: pool(),
+            timeouts: Timeouts {
+                statement: Duration::from_secs(600),
+                lock: Duration::from_secs(10),
+                idle_in_transaction: Duration::from_secs(60),
+            },
+            dedicated: None,
         };
+        let target = PostgresTarget {
+            server,
+            migrate: None,
+            schema: "larder".into(),
+            search_path: vec!["larder".into()],
+            log_sql: false,
+        };
+        let tokio = larder_tokio_postgres::PostgresPool::open(&target.server, &target.search_path).unwrap();
+        let sqlx = larder_sqlx::PostgresPool::open(&target.server, &target.search_path).unwrap();
         larder_sqlx::migrate::postgres(&target, &[Context::Chat]).await.unwrap();
         Self {
             name: "PostgreSQL",
             stores: vec![
                 (
                     "pg-tokio",
-                    Arc::new(larder_tokio_postgres::PostgresStore::new(&target).unwrap()) as Arc<ChatStore>,
+                    Arc::new(larder_tokio_postgres::PostgresStore::new(tokio, &target.schema)) as Arc<ChatStore>,
                 ),
-                ("pg-sqlx", Arc::new(larder_sqlx::PostgresStore::new(&target).unwrap())),
+                (
+                    "pg-sqlx",
+                    Arc::new(larder_sqlx::PostgresStore::new(sqlx, &target.schema)),
+                ),
             ],
             server: Some(format!("{base}/bench_history")),
             folder: None,

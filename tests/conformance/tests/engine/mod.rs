@@ -15,8 +15,11 @@ pub(crate) use sqlite::Sqlite;
 /// Small, so that a connection that is lost shows.
 const POOL: PoolOptions = PoolOptions {
     size: 4,
-    acquire_timeout: Duration::from_secs(8),
+    max_overflow: 0,
+    max_lifetime: Duration::from_secs(900),
+    idle_timeout: Duration::from_secs(300),
     connect_timeout: Duration::from_secs(8),
+    acquire_timeout: Duration::from_secs(8),
 };
 
 /// An adapter with a fresh, migrated database.

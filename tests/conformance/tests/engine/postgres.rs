@@ -9,7 +9,7 @@ use larder_migrations::Context;
 use larder_ports::outbound::Store;
 use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::identity::IdentityUnit;
-use larder_sql::target::{Host, PostgresTarget, Tls};
+use larder_sql::target::{Host, PoolerMode, PostgresServer, PostgresTarget, Prepared, Timeouts, Tls};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::sync::OnceCell;
@@ -38,7 +38,8 @@ pub(crate) trait PostgresStore: Store<dyn IdentityUnit> + Store<dyn ChatUnit> + 
 #[async_trait]
 impl PostgresStore for larder_sqlx::PostgresStore {
     fn open(target: &PostgresTarget) -> Self {
-        Self::new(target).unwrap()
+        let pool = larder_sqlx::PostgresPool::open(&target.server, &target.search_path).unwrap();
+        Self::new(pool, &target.schema)
     }
 
     async fn end(&self) {
@@ -49,7 +50,8 @@ impl PostgresStore for larder_sqlx::PostgresStore {
 #[async_trait]
 impl PostgresStore for larder_tokio_postgres::PostgresStore {
     fn open(target: &PostgresTarget) -> Self {
-        Self::new(target).unwrap()
+        let pool = larder_tokio_postgres::PostgresPool::open(&target.server, &target.search_path).unwrap();
+        Self::new(pool, &target.schema)
     }
 
     async fn end(&self) {
@@ -232,22 +234,33 @@ impl Server {
     }
 
     fn target(&self, database: &str) -> PostgresTarget {
-        PostgresTarget {
+        let server = PostgresServer {
             host: match self.options.get_socket() {
                 Some(folder) => Host::Socket(folder.clone()),
                 None => Host::Tcp(self.options.get_host().to_owned()),
             },
             port: self.options.get_port(),
             user: self.options.get_username().to_owned(),
-            password: self.password.clone().map(Into::into),
+            password: self.password.as_deref().map(Into::into),
             database: database.to_owned(),
-            schema: "larder".into(),
             tls: Tls::Off,
             application_name: "larder-conformance".into(),
+            mode: PoolerMode::Direct,
+            prepared: Prepared::Named,
             pool: POOL,
-            statement_timeout: Duration::from_secs(60),
-            lock_timeout: Duration::from_secs(20),
-            idle_in_transaction_timeout: Duration::from_secs(60),
+            timeouts: Timeouts {
+                statement: Duration::from_secs(60),
+                lock: Duration::from_secs(20),
+                idle_in_transaction: Duration::from_secs(60),
+            },
+            dedicated: None,
+        };
+        PostgresTarget {
+            server,
+            migrate: None,
+            schema: "larder".into(),
+            search_path: vec!["larder".into()],
+            log_sql: false,
         }
     }
 }

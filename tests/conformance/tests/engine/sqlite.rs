@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use larder_conformance::{Engine, Stores};
 use larder_migrations::Context;
 use larder_sql::target::SqliteTarget;
-use larder_sqlx::SqliteStore;
+use larder_sqlx::{SqlitePool, SqliteStore};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -26,6 +26,7 @@ pub(crate) fn target(path: PathBuf) -> SqliteTarget {
         path,
         pool: POOL,
         busy_timeout: Duration::from_secs(5),
+        log_sql: false,
     }
 }
 
@@ -54,7 +55,7 @@ fn wal(path: &Path) -> PathBuf {
 }
 
 fn open(path: PathBuf) -> SqliteStore {
-    SqliteStore::new(&target(path)).unwrap()
+    SqliteStore::new(SqlitePool::open(&target(path)).unwrap(), "")
 }
 
 fn stores(store: &SqliteStore) -> Stores {
