@@ -1,15 +1,15 @@
 //! Commands and flags.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, Flag, Inputs};
 use crate::exit::{Exit, Status};
-use crate::{log, migrate, serve, user};
+use crate::{check, log, migrate, serve, user};
 
 /// The command line of `larder`.
 #[derive(Debug, Parser)]
@@ -45,7 +45,9 @@ Examples:
   larder config print > larder.toml          start a configuration file
 
 Configuration, highest first: flags, variables, the file, defaults. The key `database.pool.size`
-is the variable LARDER_DATABASE__POOL__SIZE, and a line in the section [database] of the file.
+is the variable LARDER_DATABASE__POOL__SIZE, --set database.pool.size=10, and a line in the section
+[database] of the file. A secret may also lie in a file: LARDER_DATABASE__PASSWORD_FILE=/run/secrets/db.
+`larder config check` finds mistakes, `larder config print --origin` tells every key and who set it.
 
 Exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 schema newer than the program,
 4 another process is migrating, 5 a migration failed, 7 database unreachable, 8 migrations pending.";
@@ -56,9 +58,51 @@ struct Globals {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// Read variables from this file too, which those of the process override
+    #[arg(long, global = true, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+
+    /// Take variables of this prefix as well: ACME_DATABASE__HOST with ACME
+    #[arg(long, global = true, value_name = "PREFIX")]
+    env_prefix: Option<String>,
+
+    /// Set a key, whatever variables and the file say (may be repeated)
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = setting)]
+    set: Vec<(String, String)>,
+
     /// Take requests here [default: 127.0.0.1:8080]
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
+}
+
+fn setting(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("must be KEY=VALUE"),
+    }
+}
+
+impl Globals {
+    fn inputs(self) -> Inputs {
+        let listen = self.listen.map(|value| Flag {
+            key: "http.listen".to_owned(),
+            name: "--listen",
+            value,
+        });
+        let set = self.set.into_iter().map(|(key, value)| Flag {
+            key,
+            name: "--set",
+            value,
+        });
+        Inputs {
+            file: self.config,
+            env_file: self.env_file,
+            env_prefix: self.env_prefix,
+            variables: Vec::new(),
+            flags: listen.into_iter().chain(set).collect(),
+        }
+        .with_environment()
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,8 +123,32 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Print the configuration in effect as TOML, secrets masked
-    Print,
+    /// Tell every mistake, and where each key was set
+    Check {
+        /// Take warnings for errors
+        #[arg(long)]
+        strict: bool,
+        /// Try to reach every store as well; changes nothing
+        #[arg(long)]
+        connect: bool,
+    },
+    /// Print the configuration in effect, secrets masked
+    Print {
+        /// How
+        #[arg(long, value_enum, default_value_t = Format::Toml)]
+        format: Format,
+        /// With where each value came from
+        #[arg(long)]
+        origin: bool,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Format {
+    /// A configuration file
+    Toml,
+    /// For programs
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,18 +197,22 @@ impl Cli {
             say(&larder_http::openapi_document());
             return Ok(());
         }
-        let flags = self.globals.listen.map(|value| Flag {
-            key: "http.listen",
-            name: "--listen",
-            value,
-        });
-        let again = command_again(self.globals.config.as_deref());
-        let config = Config::load(&Inputs::of_process(self.globals.config, flags.into_iter().collect()))?;
-        if matches!(command, Command::Config(ConfigCommand::Print)) {
+        let again = command_again(&self.globals);
+        let loaded = Config::load(&self.globals.inputs());
+        if let Command::Config(ConfigCommand::Check { strict, connect }) = command {
+            let runtime = runtime(&mut Builder::new_current_thread())?;
+            return runtime.block_on(check::run(loaded, strict, connect));
+        }
+        let config = loaded?;
+        if let Command::Config(ConfigCommand::Print { format, origin }) = command {
             for warning in &config.warnings {
                 complain(&format!("warning: {warning}"));
             }
-            say(config.to_toml().trim_end());
+            let text = match format {
+                Format::Toml => config.to_toml(origin),
+                Format::Json => config.to_json(origin),
+            };
+            say(text.trim_end());
             return Ok(());
         }
         log::start(&config.log);
@@ -167,16 +239,18 @@ impl Cli {
     }
 }
 
-/// How a person starts this very program with this very file again.
-fn command_again(file: Option<&Path>) -> String {
+/// How a person starts this very program with this very configuration again.
+fn command_again(globals: &Globals) -> String {
     let program = std::env::args()
         .next()
         .filter(|program| !program.contains(char::is_whitespace));
-    let program = program.unwrap_or_else(|| "larder".to_owned());
-    match file {
-        Some(file) => format!("{program} --config {}", file.display()),
-        None => program,
+    let mut command = program.unwrap_or_else(|| "larder".to_owned());
+    for (flag, file) in [("--config", &globals.config), ("--env-file", &globals.env_file)] {
+        if let Some(file) = file {
+            command.push_str(&format!(" {flag} {}", file.display()));
+        }
     }
+    command
 }
 
 fn runtime(builder: &mut Builder) -> Result<Runtime, Exit> {
@@ -191,7 +265,7 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "larder: {text}");
 }
 

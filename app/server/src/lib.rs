@@ -8,10 +8,12 @@
 pub mod config;
 
 mod ambient;
+mod check;
 mod cli;
 mod exit;
 mod gate;
 mod key;
+mod libpq;
 mod log;
 mod migrate;
 mod schema;
@@ -26,5 +28,5 @@ use clap::Parser;
 
 /// Runs the command line of this process to its end.
 pub fn run() -> ExitCode {
-    cli::Cli::parse().run()
+    libpq::start_without().unwrap_or_else(|| cli::Cli::parse().run())
 }

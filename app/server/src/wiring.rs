@@ -67,21 +67,15 @@ impl OpenStore {
     }
 }
 
-fn database(config: &Config, context: Context) -> &Database {
-    match context {
-        Context::Identity => &config.identity_database,
-        Context::Chat => &config.chat_database,
-    }
-}
-
 /// What is to be done with the schema of each distinct store.
 pub(crate) fn plans(config: &Config) -> Vec<Plan> {
     let mut plans: Vec<Plan> = Vec::new();
-    for &context in Context::ALL {
+    for (&context, database) in &config.databases {
         let Database {
             store,
             migrate_on_start,
-        } = database(config, context);
+            ..
+        } = database;
         let index = plans.iter().position(|plan| plan.target == *store).unwrap_or_else(|| {
             plans.push(Plan {
                 target: store.clone(),

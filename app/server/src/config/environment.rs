@@ -1,6 +1,6 @@
-use figment::value::Value;
-
-use super::setting::Setting;
+use super::problem::Problem;
+use super::reader::Reader;
+use super::setting::{Setting, words};
 
 /// What an installation is for (`CF-10`). Decides defaults only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -43,22 +43,32 @@ impl Environment {
     }
 }
 
-impl Setting for Environment {
-    const EXPECTED: &'static str = "one of production, staging, development, test";
+words!(
+    Environment,
+    "production" | "prod" | "hetzner" => Environment::Production,
+    "staging" | "nonprod" | "hetzner_nonprod" => Environment::Staging,
+    "development" | "dev" | "local" => Environment::Development,
+    "test" => Environment::Test,
+);
 
-    fn read(value: &Value) -> Option<Self> {
-        match value.as_str()? {
-            "production" | "prod" | "hetzner" => Some(Self::Production),
-            "staging" | "nonprod" | "hetzner_nonprod" => Some(Self::Staging),
-            "development" | "dev" | "local" => Some(Self::Development),
-            "test" => Some(Self::Test),
-            _ => None,
+/// Reads `environment`, whose words may be more by `[environment_aliases]`.
+pub(super) fn read(reader: &mut Reader) -> Environment {
+    let aliases = reader.find_section::<Environment>("environment_aliases");
+    let word = reader.find::<String>("environment");
+    let environment = match &word {
+        None => Environment::default(),
+        Some(word) => {
+            let alias = aliases.iter().find(|(alias, _)| *alias == word.value);
+            let known = Environment::read(&word.value.as_str().into());
+            known.or(alias.map(|(_, found)| found.value)).unwrap_or_else(|| {
+                let text = format!("must be {}, or a word of environment_aliases", Environment::EXPECTED);
+                reader.problems.add(word.problem(Problem::new(text)));
+                Environment::default()
+            })
         }
-    }
-
-    fn show(&self) -> toml::Value {
-        self.as_str().into()
-    }
+    };
+    reader.show("environment", environment.show());
+    environment
 }
 
 #[cfg(test)]

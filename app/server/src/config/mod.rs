@@ -3,9 +3,11 @@
 //! To add a key, read it in [`Config::load`] (or in `database.rs` for the key of a store) with its default; unknown keys, ranges,
 //! messages, masking and `config print` follow from that.
 
+mod alias;
 mod database;
 mod environment;
 mod external_issuer;
+mod options;
 mod print;
 mod problem;
 mod reader;
@@ -13,8 +15,10 @@ mod setting;
 mod source;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod url;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::thread::available_parallelism;
@@ -26,6 +30,8 @@ use larder_security::{JwtAlgorithm, JwtConfig, JwtKey, JwtTokens, KeyMaterial};
 use larder_services::identity::SignUpMode;
 use tracing_subscriber::EnvFilter;
 
+use crate::libpq;
+
 pub use database::{Database, StoreTarget};
 pub use environment::Environment;
 pub use external_issuer::IssuerConfig;
@@ -36,9 +42,8 @@ pub(crate) use external_issuer::EXTERNAL_ISSUERS;
 pub(crate) use problem::Problem;
 pub(crate) use source::variable_of;
 
-use database::Section;
 use problem::Problems;
-use reader::Reader;
+use reader::{Reader, Shown};
 use setting::{Bytes, Networks};
 use source::Sources;
 
@@ -60,18 +65,19 @@ pub struct Config {
     pub http: Http,
     /// Logs.
     pub log: Log,
-    /// The store of accounts.
-    pub identity_database: Database,
-    /// The store of conversations.
-    pub chat_database: Database,
+    /// The store of each context that is not disabled.
+    pub databases: BTreeMap<Context, Database>,
+    /// Contexts whose outage does not make the service unready.
+    pub optional_contexts: Vec<Context>,
     /// Accounts.
     pub identity: Identity,
     /// Conversations.
     pub chat: Chat,
     /// What a person should know though it stops nothing.
     pub warnings: Vec<String>,
-    /// The keys in effect, secrets masked.
-    effective: Vec<(String, toml::Value)>,
+    /// Every key that was set, once for each place where it was set; of one key the place that counts is the first.
+    pub given: Vec<(String, String)>,
+    effective: Vec<Shown>,
 }
 
 /// `[http]`.
@@ -157,13 +163,19 @@ impl Config {
         let mut problems = Problems::default();
         let sources = Sources::read(inputs, is_secret, &mut problems);
         let mut reader = Reader::new(sources, problems);
-        let environment = reader.get("environment", Environment::default());
+        let environment = environment::read(&mut reader);
         let data_dir = reader.get("data_dir", PathBuf::from("."));
+        let disabled = read_contexts(&mut reader, "disabled_contexts");
+        if disabled.contains(&Context::Identity) {
+            let text = "identity can't be disabled: every other context needs to know who is calling";
+            reader.problems.add(Problem::new(text).of("disabled_contexts"));
+        }
+        let optional_contexts = read_contexts(&mut reader, "ready.optional");
         let http = read_http(&mut reader);
         let log = read_log(&mut reader);
-        let default = Section::read_default(&mut reader);
-        let own = [Context::Identity, Context::Chat].map(|context| Section::read_of(&mut reader, context));
-        let databases = database::resolve(&mut reader, environment, &data_dir, &default, &own);
+        let is_enabled = |context: &Context| !disabled.contains(context);
+        let contexts: Vec<Context> = Context::ALL.iter().copied().filter(is_enabled).collect();
+        let databases = database::resolve(&mut reader, environment, &data_dir, &contexts);
         let identity = read_identity(&mut reader);
         let chat = Chat {
             partial_lease: reader.get_within(
@@ -174,33 +186,96 @@ impl Config {
             max_revisions: reader.get_within("chat.max_revisions", 100, 2..=1_000),
             summary_config_version: reader.get_within("chat.summary_config_version", 1, 1..=u32::MAX),
         };
-        reader.refuse_unknown(&inputs.flags);
-        match <[Database; 2]>::try_from(databases.unwrap_or_default()) {
-            Ok([identity_database, chat_database]) if reader.problems.errors.is_empty() => Ok(Self {
-                environment,
-                data_dir,
-                http,
-                log,
-                identity_database,
-                chat_database,
-                identity,
-                chat,
-                warnings: reader.problems.warnings,
-                effective: reader.effective,
-            }),
-            _ => Err(ConfigError::new(reader.problems.errors)),
+        reader.refuse_unknown();
+        warn_of_libpq(&mut reader);
+        let given = reader.given();
+        if !reader.problems.errors.is_empty() {
+            return Err(ConfigError::new(reader.problems, given));
         }
+        Ok(Self {
+            environment,
+            data_dir,
+            http,
+            log,
+            databases,
+            optional_contexts,
+            identity,
+            chat,
+            warnings: reader.problems.warnings.iter().map(Problem::to_string).collect(),
+            given,
+            effective: reader.effective,
+        })
     }
 
-    /// The configuration in effect as TOML, secrets masked (`CF-56`).
-    pub fn to_toml(&self) -> String {
-        print::toml(&self.effective)
+    /// The configuration in effect as TOML, secrets masked (`CF-56`). With origins each line says where its value came from.
+    pub fn to_toml(&self, with_origins: bool) -> String {
+        print::toml(&self.effective, with_origins)
+    }
+
+    /// The same as JSON.
+    pub fn to_json(&self, with_origins: bool) -> String {
+        print::json(&self.effective, with_origins)
     }
 }
 
 /// Keys whose value is never shown and may be given as the name of a file.
 fn is_secret(key: &str) -> bool {
-    key == JWT_KEYS || key == EXTERNAL_ISSUERS || (key.starts_with("database") && key.ends_with(".url"))
+    let is_of_a_store = |name: &str| matches!(name, "url" | "migrate_url" | "password");
+    key == JWT_KEYS
+        || key == EXTERNAL_ISSUERS
+        || key
+            .rsplit_once('.')
+            .is_some_and(|(section, name)| section.starts_with("database") && is_of_a_store(name))
+}
+
+/// A list of contexts by name.
+fn read_contexts(reader: &mut Reader, key: &str) -> Vec<Context> {
+    let names = reader.find::<Vec<String>>(key);
+    let mut contexts = Vec::new();
+    for name in names.iter().flat_map(|found| &found.value) {
+        match Context::ALL.iter().find(|context| context.name() == name) {
+            Some(context) => contexts.push(*context),
+            None => {
+                let known: Vec<&str> = Context::ALL.iter().map(|context| context.name()).collect();
+                let problem = Problem::new(format!("must be a list of {}", known.join(", ")));
+                if let Some(found) = &names {
+                    reader.problems.add(found.problem(problem));
+                }
+            }
+        }
+    }
+    reader.show(
+        key,
+        contexts.iter().map(|context| context.name()).collect::<Vec<_>>().into(),
+    );
+    contexts
+}
+
+/// Warns of variables of libpq where the key that says the same is not set (`CF-08`).
+fn warn_of_libpq(reader: &mut Reader) {
+    let is_set = |key: &str| {
+        let name = key.trim_start_matches("database");
+        let is_same = |shown: &str| shown == key || (shown.starts_with("databases.") && shown.ends_with(name));
+        let mut shown = reader.effective.iter();
+        shown.any(|shown| shown.origin.is_some() && is_same(&shown.key))
+    };
+    let ignored: Vec<Problem> = libpq::VARIABLES
+        .iter()
+        .filter(|(variable, key)| reader.variable(variable).is_some() && !key.is_some_and(is_set))
+        .map(|(variable, key)| {
+            let instead = match key {
+                Some(key) => format!("; {key} is the key that says the same"),
+                None => String::new(),
+            };
+            Problem::coded(
+                "libpq_ignored",
+                format!("{variable} changes no connection of Larder{instead}"),
+            )
+        })
+        .collect();
+    for problem in ignored {
+        reader.problems.warn(problem);
+    }
 }
 
 fn read_http(reader: &mut Reader) -> Http {

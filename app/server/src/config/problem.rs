@@ -63,7 +63,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     pub(crate) errors: Vec<Problem>,
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Problem>,
 }
 
 impl Problems {
@@ -74,31 +74,50 @@ impl Problems {
         }
     }
 
-    pub(crate) fn warn(&mut self, text: impl Into<String>) {
-        self.warnings.push(text.into());
+    /// Notes what a person should know though it stops nothing, once.
+    pub(crate) fn warn(&mut self, problem: Problem) {
+        if !self.warnings.contains(&problem) {
+            self.warnings.push(problem);
+        }
     }
 }
 
 /// A configuration that can't be used (exit code 2).
 #[derive(Debug, thiserror::Error)]
-pub struct ConfigError(Vec<Problem>);
+pub struct ConfigError {
+    problems: Problems,
+    /// As in [`Config`](super::Config).
+    pub given: Vec<(String, String)>,
+}
 
 impl ConfigError {
-    pub(crate) fn new(problems: Vec<Problem>) -> Self {
-        Self(problems)
+    pub(crate) fn new(problems: Problems, given: Vec<(String, String)>) -> Self {
+        Self { problems, given }
+    }
+
+    /// What must be changed.
+    pub fn errors(&self) -> impl ExactSizeIterator<Item = String> {
+        self.problems.errors.iter().map(Problem::to_string)
+    }
+
+    /// What a person should know besides.
+    pub fn warnings(&self) -> impl ExactSizeIterator<Item = String> {
+        self.problems.warnings.iter().map(Problem::to_string)
     }
 }
 
 impl From<Problem> for ConfigError {
     fn from(problem: Problem) -> Self {
-        Self(vec![problem])
+        let mut problems = Problems::default();
+        problems.add(problem);
+        Self::new(problems, Vec::new())
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration can't be used:")?;
-        for problem in &self.0 {
+        for problem in &self.problems.errors {
             write!(f, "\n  - {problem}")?;
         }
         Ok(())

@@ -138,7 +138,51 @@ macro_rules! whole_numbers {
     )+};
 }
 
-whole_numbers!(u32, usize);
+whole_numbers!(u16, u32, usize);
+
+/// Reads a list, or a text with commas.
+impl Setting for Vec<String> {
+    const EXPECTED: &'static str = "a list of texts, or one text with commas";
+
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Array(_, list) => list.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+            Value::String(_, text) if text.trim().is_empty() => Some(Vec::new()),
+            Value::String(_, text) => Some(text.split(',').map(|item| item.trim().to_owned()).collect()),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> toml::Value {
+        self.clone().into()
+    }
+}
+
+/// A type whose values are a few words. Words after a `|` are read as well, but never shown.
+macro_rules! words {
+    ($type:ty, $first:literal $(| $first_other:literal)* => $first_value:expr
+        $(, $word:literal $(| $other:literal)* => $value:expr)+ $(,)?) => {
+        impl $crate::config::setting::Setting for $type {
+            const EXPECTED: &'static str = concat!("one of ", $first $(, ", ", $word)+);
+
+            fn read(value: &figment::value::Value) -> Option<Self> {
+                match value.as_str()? {
+                    $first $(| $first_other)* => Some($first_value),
+                    $($word $(| $other)* => Some($value),)+
+                    _ => None,
+                }
+            }
+
+            fn show(&self) -> toml::Value {
+                let words = [($first, $first_value) $(, ($word, $value))+];
+                let word = words.iter().find(|(_, value)| value == self);
+                word.map_or("", |(word, _)| *word).into()
+            }
+        }
+    };
+}
+
+pub(super) use words;
 
 impl Setting for Duration {
     const EXPECTED: &'static str = "a duration: seconds, or a number with a unit, such as 500ms, 15m or 2h 30m";

@@ -1,35 +1,57 @@
 //! Addresses of stores (`CF-20` to `CF-24`, `CF-30`). Nothing is guessed, and no piece of an address is repeated in an error.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use larder_sql::target::{Host, Tls};
+use larder_sql::target::Host;
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 
+use super::options;
 use super::source::MASK;
+use super::tls::TlsMode;
+
+/// How many connections a pool may have.
+pub(crate) const POOL_SIZES: RangeInclusive<usize> = 1..=1000;
 
 /// What an address says.
 #[derive(Clone, Debug)]
 pub(crate) enum Address {
-    Postgres(PostgresAddress),
+    Postgres(Box<PostgresUrl>),
     Sqlite(PathBuf),
 }
 
-/// The address of a PostgreSQL database.
+/// The address of a PostgreSQL database: what it says, and nothing that it leaves out.
 #[derive(Clone, Debug)]
-pub(crate) struct PostgresAddress {
+pub(crate) struct PostgresUrl {
     pub(crate) host: Host,
-    pub(crate) port: u16,
-    pub(crate) user: String,
+    pub(crate) port: Option<u16>,
+    pub(crate) user: Option<String>,
     pub(crate) password: Option<SecretString>,
-    pub(crate) database: String,
-    pub(crate) tls: Tls,
+    pub(crate) database: Option<String>,
+    pub(crate) parameters: Parameters,
+}
+
+/// What the parameters of an address say of our keys (`CF-22`, `CF-24`).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parameters {
     pub(crate) schema: Option<String>,
+    pub(crate) search_path: Option<Vec<String>>,
+    pub(crate) tls_mode: Option<TlsMode>,
+    pub(crate) ca_file: Option<PathBuf>,
     pub(crate) application_name: Option<String>,
+    /// `pgbouncer=true`
+    pub(crate) is_pooled: bool,
+    pub(crate) pool_size: Option<usize>,
     pub(crate) connect_timeout: Option<Duration>,
-    /// `sslmode=require` or `verify-ca`: the connection is checked more strictly than that.
-    pub(crate) is_tls_raised: bool,
+    pub(crate) acquire_timeout: Option<Duration>,
+    pub(crate) statement_timeout: Option<Duration>,
+    pub(crate) lock_timeout: Option<Duration>,
+    pub(crate) idle_in_transaction_timeout: Option<Duration>,
+    /// Names of parameters that mean something to other programs only.
+    pub(crate) dropped: Vec<&'static str>,
 }
 
 /// Why an address is refused: a documented code, and a sentence without any piece of the address.
@@ -54,7 +76,7 @@ fn not_encoded<T>() -> Result<T, UrlError> {
     refuse(
         "url_password_not_encoded",
         "it can't be split without doubt: in a user name or password write each of @ / ? # % and space percent-encoded \
-         (%40 %2F %3F %23 %25 %20)",
+         (%40 %2F %3F %23 %25 %20), or give host, user and password as keys of their own, where every character is allowed",
     )
 }
 
@@ -66,7 +88,7 @@ pub(crate) fn parse(url: &str) -> Result<Address, UrlError> {
     // `postgresql+asyncpg` names a driver of another program; ours is chosen by its own key.
     match scheme.split('+').next() {
         Some("postgres" | "postgresql") => match rest.strip_prefix("//") {
-            Some(rest) => postgres(rest).map(Address::Postgres),
+            Some(rest) => postgres(rest).map(|url| Address::Postgres(Box::new(url))),
             None => invalid("after the scheme it needs //"),
         },
         Some("sqlite") if !scheme.contains('+') => sqlite(rest.strip_prefix("//").unwrap_or(rest)),
@@ -108,7 +130,7 @@ fn sqlite(rest: &str) -> Result<Address, UrlError> {
     }
 }
 
-fn postgres(rest: &str) -> Result<PostgresAddress, UrlError> {
+fn postgres(rest: &str) -> Result<PostgresUrl, UrlError> {
     let (user_info, rest) = match rest.split_once('@') {
         // A second @ may belong to the password or to what follows: nobody can tell.
         Some((_, after)) if after.contains('@') => return not_encoded(),
@@ -141,71 +163,125 @@ fn postgres(rest: &str) -> Result<PostgresAddress, UrlError> {
     let Some(database) = decode(database).filter(|name| !name.contains(['/', '\0'])) else {
         return invalid("the name of the database is not percent-encoded");
     };
-    let tls = if is_local(&host) { Tls::Off } else { Tls::VERIFY_FULL };
-    let mut address = PostgresAddress {
+    Ok(PostgresUrl {
         host,
         port,
-        user: user
-            .filter(|user| !user.is_empty())
-            .unwrap_or_else(|| "postgres".to_owned()),
+        user: user.filter(|user| !user.is_empty()),
         password: password.filter(|password| !password.is_empty()).map(SecretString::from),
-        database: Some(database)
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| "postgres".to_owned()),
-        tls,
-        schema: None,
-        application_name: None,
-        connect_timeout: None,
-        is_tls_raised: false,
-    };
-    for (name, value) in parameters(query) {
-        set_parameter(&mut address, name, value)?;
-    }
-    Ok(address)
+        database: Some(database).filter(|name| !name.is_empty()),
+        parameters: read_parameters(query)?,
+    })
 }
 
-fn set_parameter(address: &mut PostgresAddress, name: &str, value: &str) -> Result<(), UrlError> {
-    let Some(value) = decode(value) else {
-        return invalid("a parameter is not percent-encoded");
-    };
+/// Parameters of other programs that change nothing here: statements are prepared as `pool.prepared` says.
+const DROPPED: [&str; 3] = [
+    "statement_cache_size",
+    "prepared_statement_cache_size",
+    "prepared_statements",
+];
+
+fn read_parameters(query: Option<&str>) -> Result<Parameters, UrlError> {
+    let mut read = Parameters::default();
+    let mut names = BTreeSet::new();
+    for (name, value) in parameters(query) {
+        if !names.insert(name) {
+            return refuse(
+                "url_invalid",
+                format!("the parameter {} stands there twice", shown(name)),
+            );
+        }
+        let Some(value) = decode(value) else {
+            return invalid("a parameter is not percent-encoded");
+        };
+        set_parameter(&mut read, name, value)?;
+    }
+    Ok(read)
+}
+
+fn set_parameter(read: &mut Parameters, name: &str, value: String) -> Result<(), UrlError> {
+    let must_be = |what: &str| refuse("url_invalid", format!("the parameter {name} must be {what}"));
+    let seconds = || value.parse().ok().map(Duration::from_secs);
     match name {
-        "schema" => address.schema = Some(value),
-        "application_name" => address.application_name = Some(value),
-        "connect_timeout" => match value.parse() {
-            Ok(seconds) => address.connect_timeout = Some(Duration::from_secs(seconds)),
-            Err(_) => return invalid("the parameter connect_timeout must be whole seconds"),
+        "schema" => read.schema = Some(value),
+        "options" => return read_options(read, &value),
+        "application_name" => read.application_name = Some(value),
+        "sslrootcert" => read.ca_file = Some(value.into()),
+        "sslmode" => match TlsMode::of_sslmode(&value) {
+            Some(mode) => read.tls_mode = Some(mode),
+            None => return must_be("one of disable, allow, prefer, require, verify-ca, verify-full"),
         },
-        "sslmode" => match value.as_str() {
-            "verify-full" => address.tls = Tls::VERIFY_FULL,
-            "require" | "verify-ca" => {
-                address.tls = Tls::VERIFY_FULL;
-                address.is_tls_raised = true;
-            }
-            "disable" | "allow" | "prefer" if is_local(&address.host) => address.tls = Tls::Off,
-            "disable" | "allow" | "prefer" => {
-                return refuse(
-                    "tls_insecure",
-                    "sslmode must be verify-full for a host that is not this machine",
-                );
-            }
-            _ => return invalid("the parameter sslmode must be verify-full or, on this machine, disable"),
+        "connect_timeout" => match seconds() {
+            Some(timeout) => read.connect_timeout = Some(timeout),
+            None => return must_be("whole seconds"),
         },
-        _ => return unknown_parameter(name),
+        "pool_timeout" => match seconds() {
+            Some(timeout) => read.acquire_timeout = Some(timeout),
+            None => return must_be("whole seconds"),
+        },
+        "connection_limit" => match value.parse() {
+            Ok(size) if POOL_SIZES.contains(&size) => read.pool_size = Some(size),
+            _ => return must_be("a whole number from 1 to 1000"),
+        },
+        "pgbouncer" => match value.as_str() {
+            "true" => read.is_pooled = true,
+            "false" => {}
+            _ => return must_be("true or false"),
+        },
+        _ => match DROPPED.iter().find(|dropped| **dropped == name) {
+            Some(dropped) => read.dropped.push(dropped),
+            None => return unknown_parameter(name),
+        },
     }
     Ok(())
 }
 
-fn unknown_parameter<T>(name: &str) -> Result<T, UrlError> {
-    // A name is shown only if it looks like one: what stands there may be the rest of a password.
+/// `CF-22`.
+fn read_options(read: &mut Parameters, text: &str) -> Result<(), UrlError> {
+    let Some(settings) = options::settings(text) else {
+        return invalid("the parameter options must be a list of -c name=value");
+    };
+    for (name, value) in settings {
+        let duration = || match options::duration(&value) {
+            Some(duration) => Ok(Some(duration)),
+            None => refuse(
+                "url_invalid",
+                format!("in the parameter options, {name} must be a duration"),
+            ),
+        };
+        match name.as_str() {
+            "search_path" => match options::search_path(&value) {
+                Some(path) => {
+                    read.schema = read.schema.take().or_else(|| path.first().cloned());
+                    read.search_path = Some(path);
+                }
+                None => return invalid("in the parameter options, search_path must be a list of schemas"),
+            },
+            "statement_timeout" => read.statement_timeout = duration()?,
+            "lock_timeout" => read.lock_timeout = duration()?,
+            "idle_in_transaction_session_timeout" => read.idle_in_transaction_timeout = duration()?,
+            _ => {
+                let text = format!("the parameter options sets {}, which is not supported", shown(&name));
+                return refuse("option_unsupported", text);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A name, if it looks like one: what stands there may be the rest of a password.
+fn shown(name: &str) -> &str {
     let looks_like_a_name = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    let shown = if looks_like_a_name {
+    if looks_like_a_name {
         name
     } else {
         "whose name is not shown"
-    };
+    }
+}
+
+fn unknown_parameter<T>(name: &str) -> Result<T, UrlError> {
     refuse(
         "url_unknown_parameter",
-        format!("the parameter {shown} is not supported"),
+        format!("the parameter {} is not supported", shown(name)),
     )
 }
 
@@ -217,7 +293,7 @@ fn parameters(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
         .map(|item| item.split_once('=').unwrap_or((item, "")))
 }
 
-fn host_and_port(authority: &str) -> Result<(Host, u16), UrlError> {
+fn host_and_port(authority: &str) -> Result<(Host, Option<u16>), UrlError> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((host, port)) if host.parse::<std::net::Ipv6Addr>().is_ok() => (host.to_owned(), port),
@@ -232,38 +308,29 @@ fn host_and_port(authority: &str) -> Result<(Host, u16), UrlError> {
         }
     };
     let port = match port.strip_prefix(':') {
-        None if port.is_empty() => 5432,
+        None if port.is_empty() => None,
         None => return invalid("after the host only a port may follow"),
         Some(digits) => match digits.parse() {
-            Ok(port) if port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => port,
+            Ok(port) if port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(port),
             _ => return invalid("the port must be a number from 1 to 65535"),
         },
     };
-    if host.starts_with('/') {
-        return Ok((Host::Socket(host.into()), port));
-    }
-    let is_name = |host: &str| {
-        host.chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'))
-    };
-    if host.is_empty() || !is_name(&host) {
-        return invalid(
-            "it needs exactly one host (a socket's folder is written percent-encoded, as %2Frun%2Fpostgresql)",
-        );
-    }
-    Ok((Host::Tcp(host), port))
-}
-
-fn is_local(host: &Host) -> bool {
-    match host {
-        Host::Socket(_) => true,
-        Host::Tcp(name) => {
-            name.eq_ignore_ascii_case("localhost")
-                || name
-                    .parse::<std::net::IpAddr>()
-                    .is_ok_and(|address| address.is_loopback())
+    match host_named(&host) {
+        Some(host) => Ok((host, port)),
+        None => {
+            invalid("it needs exactly one host (a socket's folder is written percent-encoded, as %2Frun%2Fpostgresql)")
         }
     }
+}
+
+/// A host by its name, its address, or the folder of its socket. `None` where it is none of them.
+pub(crate) fn host_named(text: &str) -> Option<Host> {
+    if text.starts_with('/') {
+        return Some(Host::Socket(text.into()));
+    }
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let is_host = !text.is_empty() && text.chars().all(is_name) || text.parse::<std::net::Ipv6Addr>().is_ok();
+    is_host.then(|| Host::Tcp(text.to_owned()))
 }
 
 /// Percent-decodes exactly once. `None` when a % is not followed by two hexadecimal digits, or the result is not UTF-8 or has NUL.
@@ -287,9 +354,9 @@ mod tests {
 
     use super::*;
 
-    fn pg(url: &str) -> PostgresAddress {
+    fn pg(url: &str) -> PostgresUrl {
         match parse(url) {
-            Ok(Address::Postgres(address)) => address,
+            Ok(Address::Postgres(address)) => *address,
             other => panic!("{url}: {other:?}"),
         }
     }
@@ -299,7 +366,7 @@ mod tests {
     }
 
     /// host, port, user, password, database
-    fn parts(url: &str) -> (Host, u16, String, Option<String>, String) {
+    fn parts(url: &str) -> (Host, Option<u16>, Option<String>, Option<String>, Option<String>) {
         let address = pg(url);
         let password = address.password.map(|password| password.expose_secret().to_owned());
         (address.host, address.port, address.user, password, address.database)
@@ -308,81 +375,74 @@ mod tests {
     #[test]
     fn cf_20_what_a_url_says() {
         let tcp = |host: &str| Host::Tcp(host.to_owned());
+        let socket = Host::Socket("/run/postgresql".into());
         for (url, host, port, user, password, database) in [
             (
                 "postgres://db.example.com",
                 tcp("db.example.com"),
-                5432,
-                "postgres",
                 None,
-                "postgres",
-            ),
-            (
-                "postgresql://ann@db.example.com/app",
-                tcp("db.example.com"),
-                5432,
-                "ann",
                 None,
-                "app",
+                None,
+                None,
             ),
+            ("postgresql://ann@h/app", tcp("h"), None, Some("ann"), None, Some("app")),
             (
                 "postgres://ann:pw@localhost:6543/app",
                 tcp("localhost"),
-                6543,
-                "ann",
+                Some(6543),
+                Some("ann"),
                 Some("pw"),
-                "app",
+                Some("app"),
             ),
             (
                 "postgresql+asyncpg://ann:pw@[::1]:5433/",
                 tcp("::1"),
-                5433,
-                "ann",
+                Some(5433),
+                Some("ann"),
                 Some("pw"),
-                "postgres",
+                None,
             ),
             (
                 "postgres://ann:p:w@127.0.0.1/app",
                 tcp("127.0.0.1"),
-                5432,
-                "ann",
+                None,
+                Some("ann"),
                 Some("p:w"),
-                "app",
+                Some("app"),
             ),
             (
                 "postgres://ann:%40%2F%3F%23%25%20@h/a",
                 tcp("h"),
-                5432,
-                "ann",
+                None,
+                Some("ann"),
                 Some("@/?#% "),
-                "a",
+                Some("a"),
             ),
             (
                 "postgres://ann:%2540@h/a%20b",
                 tcp("h"),
-                5432,
-                "ann",
+                None,
+                Some("ann"),
                 Some("%40"),
-                "a b",
+                Some("a b"),
             ),
-            ("postgres://ann:@h/a", tcp("h"), 5432, "ann", None, "a"),
+            ("postgres://ann:@h/a", tcp("h"), None, Some("ann"), None, Some("a")),
+            ("postgres://:pw@h/a", tcp("h"), None, None, Some("pw"), Some("a")),
             (
                 "postgres://ann@%2Frun%2Fpostgresql/app",
-                Host::Socket("/run/postgresql".into()),
-                5432,
-                "ann",
+                socket,
                 None,
-                "app",
+                Some("ann"),
+                None,
+                Some("app"),
             ),
         ] {
-            let expected = (
-                host,
-                port,
-                user.to_owned(),
-                password.map(str::to_owned),
-                database.to_owned(),
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            assert_eq!(
+                parts(url),
+                (host, port, owned(user), owned(password), owned(database)),
+                "{url}"
             );
-            assert_eq!(parts(url), expected, "{url}");
         }
     }
 
@@ -428,54 +488,15 @@ mod tests {
             ("postgres://db.example.com/app#part", "url_invalid"),
             ("postgres://db.example.com/app?connect_timeout=soon", "url_invalid"),
             ("postgres://db.example.com/app?sslmode=never", "url_invalid"),
-            (
-                "postgres://db.example.com/app?options=-csearch_path%3Dx",
-                "url_unknown_parameter",
-            ),
+            ("postgres://db.example.com/app?options=-crole%3Dx", "option_unsupported"),
+            ("postgres://db.example.com/app?options=role%3Dx", "url_invalid"),
+            ("postgres://db.example.com/app?service=x", "url_unknown_parameter"),
+            ("postgres://db.example.com/app?schema=a&schema=b", "url_invalid"),
             ("sqlite:larder.db?mode=ro", "url_unknown_parameter"),
             ("sqlite:", "url_invalid"),
         ] {
             assert_eq!(code(url), expected, "{url}");
         }
-    }
-
-    #[test]
-    fn cf_24_parameters() {
-        let address = pg("postgres://h/app?schema=blood&application_name=a%20b&connect_timeout=7");
-        assert_eq!(address.schema.as_deref(), Some("blood"));
-        assert_eq!(address.application_name.as_deref(), Some("a b"));
-        assert_eq!(address.connect_timeout, Some(Duration::from_secs(7)));
-        let error = parse("postgres://h/app?pgbouncer=true").unwrap_err();
-        assert!(
-            error.text.contains("pgbouncer") && !error.text.contains("true"),
-            "{}",
-            error.text
-        );
-    }
-
-    #[test]
-    fn cf_30_tls_is_checked_for_every_other_machine() {
-        for (url, expected) in [
-            ("postgres://db.example.com/app", Tls::VERIFY_FULL),
-            ("postgres://10.0.0.7/app", Tls::VERIFY_FULL),
-            ("postgres://localhost.example.com/app", Tls::VERIFY_FULL),
-            ("postgres://db.example.com/app?sslmode=require", Tls::VERIFY_FULL),
-            ("postgres://localhost/app", Tls::Off),
-            ("postgres://127.0.0.9/app", Tls::Off),
-            ("postgres://[::1]/app?sslmode=disable", Tls::Off),
-            ("postgres://%2Frun%2Fpostgresql/app", Tls::Off),
-            ("postgres://localhost/app?sslmode=verify-full", Tls::VERIFY_FULL),
-        ] {
-            assert_eq!(pg(url).tls, expected, "{url}");
-        }
-        for mode in ["disable", "allow", "prefer"] {
-            assert_eq!(
-                code(&format!("postgres://db.example.com/app?sslmode={mode}")),
-                "tls_insecure"
-            );
-        }
-        assert!(pg("postgres://db.example.com/app?sslmode=require").is_tls_raised);
-        assert!(!pg("postgres://db.example.com/app?sslmode=verify-full").is_tls_raised);
     }
 
     #[test]
