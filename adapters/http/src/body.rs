@@ -29,6 +29,8 @@ pub(crate) trait Payload: Type + DeserializeOwned + Send {
     const EXAMPLE: &'static str;
     /// The accepted media types, the preferred one first.
     const MEDIA_TYPES: &'static [&'static str] = &[JSON];
+    /// Whether a body that doesn't say what it is counts as JSON.
+    const MAY_BE_UNTYPED: bool = false;
 
     /// Whether the field at a pointer is one that answers show and only Larder sets.
     fn is_read_only(_pointer: &str) -> bool {
@@ -121,11 +123,12 @@ pub(crate) async fn read<T: Payload>(request: &Request, body: &mut RequestBody) 
 /// The text of the body of a request, of an accepted media type and within the limit.
 pub(crate) async fn text<T: Payload>(request: &Request, body: &mut RequestBody) -> Result<String, Problem> {
     let media_type = request.content_type().and_then(|value| value.split(';').next());
-    let is_accepted = media_type.is_some_and(|sent| {
-        T::MEDIA_TYPES
+    let is_accepted = match media_type {
+        Some(sent) => T::MEDIA_TYPES
             .iter()
-            .any(|known| sent.trim().eq_ignore_ascii_case(known))
-    });
+            .any(|known| sent.trim().eq_ignore_ascii_case(known)),
+        None => T::MAY_BE_UNTYPED,
+    };
     if !is_accepted {
         return Err(Problem::new(Code::UnsupportedMediaType));
     }

@@ -82,10 +82,18 @@ impl<T> Keyed<T> {
         R: 'static,
         B: 'static,
     {
+        self.kept(move |made| show(made).map(Created::keep))
+    }
+
+    /// The same for an answer of any form.
+    pub(crate) fn kept<R: 'static>(
+        self,
+        show: impl Fn(&R) -> Result<StoredAnswer, Problem> + Send + Sync + 'static,
+    ) -> (T, Option<Once<R>>) {
         let once = self.request.map(|request| Once {
             request,
             // What can't be shown is answered as a failure; the empty answer breaks a constraint, so nothing is kept either.
-            answer: Arc::new(move |made: &R| show(made).map(Created::keep).unwrap_or_default()),
+            answer: Arc::new(move |made: &R| show(made).unwrap_or_default()),
         });
         (self.body, once)
     }

@@ -11,6 +11,7 @@ mod answer;
 mod body;
 mod chat;
 mod client;
+mod compat;
 mod docs;
 mod etag;
 mod failure;
@@ -37,6 +38,7 @@ use larder_ports::outbound::{Clock, IdGenerator};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 use poem_openapi::Tags;
 
+pub use compat::CompatOptions;
 pub use docs::openapi_document;
 
 /// What the adapter needs of the application.
@@ -94,6 +96,8 @@ pub struct HttpOptions {
     pub trusted_proxies: Vec<IpNet>,
     /// How many sign-ups, logins and refreshes one address may send in a minute; more is 429. 30 by default, 0 is any number.
     pub ip_rate_per_minute: u32,
+    /// The compatibility surface.
+    pub compat: CompatOptions,
 }
 
 impl Default for HttpOptions {
@@ -103,6 +107,7 @@ impl Default for HttpOptions {
             request_deadline: Duration::from_secs(30),
             trusted_proxies: Vec::new(),
             ip_rate_per_minute: 30,
+            compat: CompatOptions::default(),
         }
     }
 }
@@ -131,12 +136,18 @@ enum Tag {
     Prompts,
     /// Digests of conversations.
     Summaries,
+    /// The shapes of the predecessor, for its clients. Each is served at the place where it used to be, but where something native is,
+    /// and all are under `/compat` unless configured otherwise.
+    Compatibility,
     /// The service itself.
     Service,
 }
 
+/// Everything that is served.
+type Operations = (NativeOperations, compat::Surface<compat::Operations>);
+
 /// A tuple has at most 16 parts, so there is one for each context.
-type Operations = (IdentityOperations, ChatOperations, health::HealthApi, docs::DocsApi);
+type NativeOperations = (IdentityOperations, ChatOperations, health::HealthApi, docs::DocsApi);
 
 type IdentityOperations = (
     identity::AccountApi,
@@ -162,6 +173,9 @@ type ChatOperations = (
 
 /// The whole HTTP application. Never answers an error: every failure is a response already.
 pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Response> + 'static {
+    let compat = compat::operations(&compat::Ports {
+        sessions: Arc::clone(&api.sessions),
+    });
     let identity: IdentityOperations = (
         identity::AccountApi(api.accounts),
         identity::LoginApi(api.logins),
@@ -182,7 +196,7 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
         chat::FileApi(api.files),
         chat::SearchApi(api.search),
     );
-    let operations: Operations = (
+    let native: NativeOperations = (
         identity,
         chat,
         health::HealthApi {
@@ -191,6 +205,7 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
         },
         docs::DocsApi,
     );
+    let operations: Operations = (native, compat::Surface::new(compat, options.compat.clone()));
     let routes = docs::service(operations)
         .into_endpoint()
         .data(api.authentication)
@@ -199,5 +214,6 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
             options.trusted_proxies,
             options.ip_rate_per_minute,
         ));
-    middleware::around(routes, api.ids, options.request_deadline)
+    let surface = compat::SurfaceLayer::new::<compat::Operations>(options.compat);
+    middleware::around(routes, surface, api.ids, options.request_deadline)
 }

@@ -1,5 +1,6 @@
 //! Problem documents (RFC 9457): the closed list of codes, and what is said with each.
 
+use std::mem;
 use std::time::Duration;
 
 use larder_domain::chat::Lengths;
@@ -10,7 +11,7 @@ use poem::error::ResponseError;
 use poem::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Response, ResponseParts};
-use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use serde::Serialize;
@@ -40,7 +41,8 @@ macro_rules! codes {
                 match self { $(Self::$variant => StatusCode::$status),+ }
             }
 
-            fn title(self) -> &'static str {
+            /// The code in words.
+            pub(crate) fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title),+ }
             }
 
@@ -226,14 +228,26 @@ impl Problem {
         }
     }
 
-    #[cfg(test)]
+    /// What a program looks at.
     pub(crate) fn code(&self) -> Code {
         self.code
     }
 
+    /// Every refused value.
+    pub(crate) fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// The same problem, with every pointer into what was sent changed.
+    pub(crate) fn pointing(mut self, rename: impl Fn(&str) -> String) -> Self {
+        for violation in &mut self.violations {
+            violation.pointer = rename(&violation.pointer);
+        }
+        self
+    }
+
     /// The answer to the request with this path and id. Logs the source, if there is one: this is called once per problem.
-    pub(crate) fn into_response(self, path: &str, request_id: &str) -> Response {
-        self.log(request_id);
+    pub(crate) fn into_response(mut self, path: &str, request_id: &str) -> Response {
         let status = self.code.status();
         let document = ProblemDocument {
             r#type: format!("urn:larder:problem:{}", self.code.as_str()),
@@ -243,14 +257,29 @@ impl Problem {
             instance: path.to_owned(),
             code: Word(self.code),
             request_id: request_id.to_owned(),
-            errors: self.violations.into_iter().map(FieldError::from).collect(),
+            errors: mem::take(&mut self.violations)
+                .into_iter()
+                .map(FieldError::from)
+                .collect(),
             length: self.lengths.map(|lengths| lengths.text),
             reasoning_length: self.lengths.map(|lengths| lengths.reasoning),
         };
         // Strings and a number always serialise.
         let body = serde_json::to_vec(&document).unwrap_or_default();
+        self.respond(status, PROBLEM_JSON, body, request_id)
+    }
+
+    /// The answer with a body of any form, and the headers that go with the problem. Logs the source, if there is one.
+    pub(crate) fn respond(
+        self,
+        status: StatusCode,
+        content_type: &'static str,
+        body: Vec<u8>,
+        request_id: &str,
+    ) -> Response {
+        self.log(request_id);
         let mut headers = HeaderMap::with_capacity(6);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -462,45 +491,50 @@ const OF_BARE: [StatusCode; 3] = [
 
 impl<const ALSO: u16> ApiResponse for Refusal<ALSO> {
     fn meta() -> MetaResponses {
-        let responses = DECLARED
-            .iter()
-            .filter(|(status, _, bit)| match ALSO {
-                BARE => OF_BARE.contains(status),
-                _ => *bit == 0 || ALSO & bit != 0,
-            })
-            .map(|(status, description, _)| MetaResponse {
-                description,
-                status: Some(status.as_u16()),
-                status_range: None,
-                content: vec![MetaMediaType {
-                    content_type: PROBLEM_JSON,
-                    schema: ProblemDocument::schema_ref(),
-                }],
-                headers: match *status {
-                    StatusCode::UNAUTHORIZED => vec![header_of("WWW-Authenticate", "Always `Bearer`.", true)],
-                    StatusCode::FORBIDDEN => vec![header_of(
-                        "WWW-Authenticate",
-                        "Only with the code `insufficient_scope`: names the scope that the token lacks.",
-                        false,
-                    )],
-                    StatusCode::METHOD_NOT_ALLOWED => vec![header_of("Allow", "The methods of the path.", true)],
-                    StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                        vec![header_of(
-                            "Retry-After",
-                            "Seconds after which the same request may be sent again.",
-                            false,
-                        )]
-                    }
-                    _ => vec![],
-                },
-            })
-            .collect();
-        MetaResponses { responses }
+        declared(ALSO, PROBLEM_JSON, ProblemDocument::schema_ref)
     }
 
     fn register(registry: &mut Registry) {
         ProblemDocument::register(registry);
     }
+}
+
+/// The failures of an operation in the document: the general ones and `also`, with a body of this form.
+pub(crate) fn declared(also: u16, content_type: &'static str, schema: fn() -> MetaSchemaRef) -> MetaResponses {
+    let responses = DECLARED
+        .iter()
+        .filter(|(status, _, bit)| match also {
+            BARE => OF_BARE.contains(status),
+            _ => *bit == 0 || also & bit != 0,
+        })
+        .map(|(status, description, _)| MetaResponse {
+            description,
+            status: Some(status.as_u16()),
+            status_range: None,
+            content: vec![MetaMediaType {
+                content_type,
+                schema: schema(),
+            }],
+            headers: match *status {
+                StatusCode::UNAUTHORIZED => vec![header_of("WWW-Authenticate", "Always `Bearer`.", true)],
+                StatusCode::FORBIDDEN => vec![header_of(
+                    "WWW-Authenticate",
+                    "Only with the code `insufficient_scope`: names the scope that the token lacks.",
+                    false,
+                )],
+                StatusCode::METHOD_NOT_ALLOWED => vec![header_of("Allow", "The methods of the path.", true)],
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                    vec![header_of(
+                        "Retry-After",
+                        "Seconds after which the same request may be sent again.",
+                        false,
+                    )]
+                }
+                _ => vec![],
+            },
+        })
+        .collect();
+    MetaResponses { responses }
 }
 
 /// The description of a header that is a string.

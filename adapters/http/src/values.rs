@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 const CODED: char = '\u{1}';
 
 /// A refusal by a value's own rule. Read back by [`coded`].
-fn refuse<E: Error>(code: Code, message: impl fmt::Display) -> E {
+pub(crate) fn refuse<E: Error>(code: Code, message: impl fmt::Display) -> E {
     let letter = if code == Code::OutOfRange { 'r' } else { 'f' };
     E::custom(format_args!("{CODED}{letter}{message}"))
 }
@@ -112,7 +112,9 @@ macro_rules! describe_as_inner {
     };
 }
 
-fn inline(schema: MetaSchema) -> MetaSchemaRef {
+pub(crate) use {describe, describe_as_inner};
+
+pub(crate) fn inline(schema: MetaSchema) -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(schema))
 }
 
@@ -217,7 +219,8 @@ pub(crate) type Optional<T> = Nullable<T, false>;
 
 describe_as_inner!(Nullable, ALWAYS; ALWAYS, nullable(T::schema_ref()), |nullable| nullable.0.as_ref());
 
-fn nullable(schema: MetaSchemaRef) -> MetaSchemaRef {
+/// A schema that takes null too.
+pub(crate) fn nullable(schema: MetaSchemaRef) -> MetaSchemaRef {
     schema.merge(MetaSchema {
         nullable: true,
         ..MetaSchema::ANY

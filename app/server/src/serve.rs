@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_http::HttpOptions;
+use larder_http::{CompatOptions, HttpOptions};
 use larder_ports::inbound::identity::ErasureWork;
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{Access, StorageError, Store};
@@ -65,6 +65,12 @@ pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
             request_deadline: config.http.request_deadline,
             trusted_proxies: config.http.trusted_proxies.clone(),
             ip_rate_per_minute: config.identity.ip_rate_per_minute,
+            compat: CompatOptions {
+                is_enabled: config.compat.enabled,
+                mount: config.compat.mount.clone(),
+                sunset: config.compat.sunset,
+                max_messages: config.compat.max_messages,
+            },
         },
     );
     let asked_to_stop = async {

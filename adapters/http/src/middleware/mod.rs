@@ -18,10 +18,13 @@ use problems::Problems;
 use request_id::RequestIds;
 use response_headers::ResponseHeaders;
 
+use crate::compat::SurfaceLayer;
+
 /// Puts the layers around the routes. The id comes first, because everything else names it; problems are rendered inside of what
 /// adds headers and logs, so that they have both.
 pub(crate) fn around<E: Endpoint<Output = Response>>(
     routes: E,
+    surface: SurfaceLayer,
     ids: Arc<dyn IdGenerator>,
     deadline: Duration,
 ) -> impl Endpoint<Output = Response> {
@@ -29,7 +32,7 @@ pub(crate) fn around<E: Endpoint<Output = Response>>(
         inner: routes,
         deadline,
     };
-    let routes = Problems::new::<crate::Operations>(routes);
+    let routes = Problems::new::<crate::NativeOperations>(routes, surface);
     let routes = ResponseHeaders { inner: routes };
     let routes = AccessLog { inner: routes };
     RequestIds { inner: routes, ids }

@@ -4,44 +4,52 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use poem::error::MethodNotAllowedError;
-use poem::http::{HeaderValue, Uri};
+use poem::http::{HeaderValue, Method, Uri};
 use poem::{Endpoint, PathPattern, Request, Response, Result};
 use poem_openapi::OpenApi;
 
 use super::request_id::RequestId;
+use crate::compat::{Refused, SurfaceLayer};
 use crate::failure;
 use crate::problem::Problem;
 
-/// Turns every failure below it into a problem document: those of the operations, those of the framework, and panics.
+/// Turns every failure below it into a problem document, or into the form of the compatibility surface: those of the operations, those
+/// of the framework, and panics.
 pub(super) struct Problems<E> {
     inner: E,
+    surface: SurfaceLayer,
     /// What `Allow` says, by the router's pattern of a path.
     allowed: HashMap<String, HeaderValue>,
 }
 
 impl<E> Problems<E> {
-    /// Around the routes of an API.
-    pub(super) fn new<T: OpenApi>(inner: E) -> Self {
-        let mut allowed = HashMap::new();
+    /// Around the routes of an API and of the compatibility surface.
+    pub(super) fn new<T: OpenApi>(inner: E, surface: SurfaceLayer) -> Self {
+        let mut methods: HashMap<String, Vec<Method>> = HashMap::new();
         for path in T::meta().into_iter().flat_map(|api| api.paths) {
-            let mut methods: Vec<&str> = path
-                .operations
-                .iter()
-                .map(|operation| operation.method.as_str())
-                .collect();
-            if methods.contains(&"GET") {
-                methods.push("HEAD");
-            }
-            if let Ok(methods) = HeaderValue::try_from(methods.join(", ")) {
-                allowed.insert(pattern_of(&path.path), methods);
-            }
+            let of_path = methods.entry(pattern_of(&path.path)).or_default();
+            of_path.extend(path.operations.into_iter().map(|operation| operation.method));
         }
-        Self { inner, allowed }
+        for (path, method) in surface.pairs() {
+            methods.entry(path.to_owned()).or_default().push(method.clone());
+        }
+        let allowed = methods.into_iter().filter_map(|(pattern, mut methods)| {
+            if methods.contains(&Method::GET) {
+                methods.push(Method::HEAD);
+            }
+            let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+            Some((pattern, HeaderValue::try_from(names.join(", ")).ok()?))
+        });
+        Self {
+            inner,
+            allowed: allowed.collect(),
+            surface,
+        }
     }
 
-    fn of_error(&self, error: poem::Error) -> Problem {
+    fn of_error(&self, error: poem::Error) -> Refused {
         if !error.is::<MethodNotAllowedError>() {
-            return failure::of_framework(error);
+            return Refused::of(error);
         }
         let pattern = error.data::<PathPattern>();
         let methods = pattern
@@ -49,7 +57,7 @@ impl<E> Problems<E> {
             .cloned();
         // Paths that the document doesn't show can only be read.
         let methods = methods.unwrap_or(HeaderValue::from_static("GET, HEAD"));
-        failure::of_framework(error).allowing(methods)
+        failure::of_framework(error).allowing(methods).into()
     }
 }
 
@@ -83,14 +91,23 @@ impl<E: Endpoint<Output = Response>> Endpoint for Problems<E> {
 
     async fn call(&self, request: Request) -> Result<Response> {
         let uri: Uri = request.uri().clone();
+        let old = self.surface.recognise(request.method(), uri.path());
         let id = RequestId::of(&request);
         // Nothing that the request touched is used again after a panic: its units of work are dropped while unwinding.
-        let problem = match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
-            Ok(Ok(response)) => return Ok(response),
+        let refused = match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
+            Ok(Ok(mut response)) => {
+                if let Some(old) = old {
+                    old.finish(&mut response);
+                }
+                return Ok(response);
+            }
             Ok(Err(error)) => self.of_error(error),
-            Err(payload) => Problem::internal(Panicked::with(payload.as_ref())),
+            Err(payload) => Problem::internal(Panicked::with(payload.as_ref())).into(),
         };
-        Ok(problem.into_response(uri.path(), id.as_str()))
+        Ok(match old {
+            Some(old) => old.refuse(refused, id.as_str()),
+            None => refused.problem.into_response(uri.path(), id.as_str()),
+        })
     }
 }
 

@@ -10,6 +10,7 @@
 mod account;
 mod administration;
 mod api_token;
+mod compat;
 mod document;
 mod external_identity;
 mod favourite;

@@ -322,6 +322,45 @@ impl Reply {
             .collect()
     }
 
+    /// Asserts a failure in envelope A: keys in their order, a status that is the code, nothing beside the message but what 401 and 422
+    /// say.
+    #[track_caller]
+    pub(crate) fn failure(&self, status: u16, message: &str) {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        assert_eq!(self.header("content-type"), Some("application/json"));
+        assert!(self.header("deprecation").is_some());
+        let start = format!(
+            r#"{{"code":{status},"success":false,"message":{},"data":"#,
+            Value::from(message)
+        );
+        assert!(self.body.starts_with(&start), "{}", self.body);
+        let envelope = self.value();
+        assert_eq!(envelope["meta"], Value::Null, "{envelope}");
+        assert_eq!(envelope["data"].is_null(), ![401, 422].contains(&status), "{envelope}");
+    }
+
+    /// Asserts a 422 in envelope A with one refused value.
+    #[track_caller]
+    pub(crate) fn refused_in_envelope(&self, field: &str, pointer: &str, code: &str) {
+        assert_eq!(self.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", self.body);
+        let errors = serde_json::json!([{"pointer": pointer, "code": code}]);
+        let data = serde_json::json!({"field": field, "errors": errors});
+        assert_eq!(self.value()["data"], data, "{}", self.body);
+    }
+
+    /// Asserts a success in envelope A, and answers its data.
+    #[track_caller]
+    pub(crate) fn success(&self, message: &str) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.body);
+        let start = format!(
+            r#"{{"code":200,"success":true,"message":{},"data":"#,
+            Value::from(message)
+        );
+        assert!(self.body.starts_with(&start), "{}", self.body);
+        assert!(self.header("deprecation").is_some());
+        self.value()["data"].clone()
+    }
+
     /// Asserts a 422 with one refused value.
     #[track_caller]
     pub(crate) fn refused(&self, pointer: &str, code: &str) {

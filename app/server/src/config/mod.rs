@@ -4,6 +4,7 @@
 //! messages, masking and `config print` follow from that.
 
 mod alias;
+mod compat;
 mod database;
 mod environment;
 mod external_issuer;
@@ -32,6 +33,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::libpq;
 
+pub use compat::Compat;
 pub use database::{Database, StoreTarget};
 pub use environment::Environment;
 pub use external_issuer::IssuerConfig;
@@ -73,6 +75,8 @@ pub struct Config {
     pub identity: Identity,
     /// Conversations.
     pub chat: Chat,
+    /// The compatibility surface.
+    pub compat: Compat,
     /// What a person should know though it stops nothing.
     pub warnings: Vec<String>,
     /// Every key that was set, once for each place where it was set; of one key the place that counts is the first.
@@ -186,6 +190,7 @@ impl Config {
             max_revisions: reader.get_within("chat.max_revisions", 100, 2..=1_000),
             summary_config_version: reader.get_within("chat.summary_config_version", 1, 1..=u32::MAX),
         };
+        let compat = compat::read(&mut reader);
         reader.refuse_unknown();
         warn_of_libpq(&mut reader);
         let given = reader.given();
@@ -201,6 +206,7 @@ impl Config {
             optional_contexts,
             identity,
             chat,
+            compat,
             warnings: reader.problems.warnings.iter().map(Problem::to_string).collect(),
             given,
             effective: reader.effective,

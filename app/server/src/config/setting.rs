@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use figment::value::Value;
 use ipnet::IpNet;
+use larder_domain::Instant;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::source::MASK;
@@ -210,6 +211,21 @@ impl Setting for Duration {
     }
 }
 
+impl Setting for Instant {
+    const EXPECTED: &'static str =
+        "a day, or a date and time with an offset, such as 2027-06-30 or 2027-06-30T12:00:00Z";
+
+    fn read(value: &Value) -> Option<Self> {
+        let text = value.as_str()?.trim();
+        let day = Self::parse(&format!("{text}T00:00:00Z"));
+        day.or_else(|_| Self::parse(text)).ok()
+    }
+
+    fn show(&self) -> toml::Value {
+        self.to_string().into()
+    }
+}
+
 /// A size in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Bytes(pub(crate) usize);
@@ -337,6 +353,18 @@ mod tests {
                 "{bytes}"
             );
         }
+    }
+
+    #[test]
+    fn instants_and_days() {
+        let instant = |text: &str| Some(Instant::parse(text).unwrap());
+        assert_eq!(read("2027-06-30"), instant("2027-06-30T00:00:00Z"));
+        assert_eq!(read("2027-06-30T14:00:00+02:00"), instant("2027-06-30T12:00:00Z"));
+        for text in ["2027-06-31", "2027-06-30T14:00:00", "soon", ""] {
+            assert_eq!(read::<Instant>(text), None, "{text}");
+        }
+        let shown = instant("2027-06-30T12:00:00Z").unwrap().show();
+        assert_eq!(read(shown.as_str().unwrap()), instant("2027-06-30T12:00:00Z"));
     }
 
     #[test]

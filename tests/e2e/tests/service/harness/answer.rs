@@ -69,4 +69,24 @@ impl Answer {
         assert_eq!(problem["request_id"], self.header("x-request-id"), "{problem}");
         problem
     }
+
+    /// Asserts a failure in envelope A of the compatibility surface, and gives it.
+    pub(crate) fn failure(&self) -> Value {
+        assert_eq!(self.header("content-type"), "application/json", "{self:?}");
+        self.header("deprecation");
+        let failure = self.json();
+        let keys = ["code", "success", "message", "data", "meta"];
+        assert_eq!(
+            failure.as_object().map(|envelope| envelope.len()),
+            Some(keys.len()),
+            "{failure}"
+        );
+        assert_eq!(
+            (&failure["code"], &failure["success"]),
+            (&self.status.into(), &false.into()),
+            "{failure}"
+        );
+        assert!(failure["message"].is_string() && failure["meta"].is_null(), "{failure}");
+        failure
+    }
 }
