@@ -118,6 +118,15 @@ impl Invalid {
         }])
     }
 
+    /// The same, of a part: every pointer starts with `prefix`.
+    #[must_use]
+    pub fn under(mut self, prefix: &str) -> Self {
+        for violation in &mut self.0 {
+            violation.pointer.insert_str(0, prefix);
+        }
+        self
+    }
+
     /// All of them, at least one.
     pub fn violations(&self) -> &[Violation] {
         &self.0

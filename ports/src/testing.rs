@@ -41,6 +41,7 @@ use crate::inbound::chat::{
     RenameTagError, ResolveSession, ResolveSessionError, ResolvedSession, RestorePromptError, SummaryEntry,
     SummaryStored, SummaryUseCases, SummaryView, TagUseCases,
 };
+use crate::inbound::chat::{ExchangeMerged, ExchangeUseCases, MergeExchange, MergeExchangeError, NewestMessages};
 use crate::inbound::identity::{
     AccountUseCases, Authentication, AuthenticationError, ChangeAccount, ChangeAccountError, ChangePassword,
     ChangePasswordError, ClientInfo, LogIn, LogInError, LogOutError, LoginUseCases, RefreshError, SignUp, SignUpError,
@@ -53,6 +54,7 @@ use crate::inbound::identity::{
 use crate::inbound::identity::{ExternalIdentityUseCases, LinkError, UnlinkError};
 use crate::inbound::{ContextState, Done, Failure, Once, Page, PageRequest, Readiness};
 use crate::outbound::Deleted;
+use crate::outbound::chat;
 use crate::outbound::chat::{
     AuditedFile, FileFilter, FilePlace, Files, FoundMessage, MessageScope, Search, SearchFilter,
 };
@@ -134,6 +136,7 @@ mock! {
         async fn append(&mut self, owner_id: OwnerId, session_id: SessionId, messages: &[Message], touch: bool, now: Instant) -> Result<Option<Session>, StorageError>;
         async fn find(&mut self, owner_id: OwnerId, id: MessageId) -> Result<Option<Message>, StorageError>;
         async fn list(&mut self, owner_id: OwnerId, session_id: SessionId, filter: MessageFilter, order: Order, after: Option<i64>, limit: u32) -> Result<Option<Vec<Message>>, StorageError>;
+        async fn newest(&mut self, owner_id: OwnerId, session_ids: &[SessionId], most: u32) -> Result<chat::NewestMessages, StorageError>;
     }
 }
 
@@ -472,6 +475,16 @@ mock! {
         async fn append_once(&self, owner_id: OwnerId, session_id: SessionId, draft: MessageDraft, touch: bool, once: Once<MessageView>) -> Result<Done<MessageView>, AppendError>;
         async fn get(&self, owner_id: OwnerId, id: MessageId) -> Result<MessageView, NotFoundError>;
         async fn list(&self, owner_id: OwnerId, request: ListMessages) -> Result<Page<MessageView>, ListMessagesError>;
+        async fn newest(&self, owner_id: OwnerId, session_ids: Vec<SessionId>, most: u32) -> Result<NewestMessages, Failure>;
+    }
+}
+
+mock! {
+    /// Mock of [`ExchangeUseCases`].
+    pub ExchangeUseCases {}
+    #[async_trait]
+    impl ExchangeUseCases for ExchangeUseCases {
+        async fn merge(&self, owner_id: OwnerId, exchange: MergeExchange) -> Result<ExchangeMerged, MergeExchangeError>;
     }
 }
 

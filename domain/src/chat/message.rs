@@ -228,6 +228,22 @@ impl MessageDraft {
     }
 }
 
+impl MessageDraft {
+    /// Whether a message made of it has content (`CH-04`). Free JSON that is none counts, and is refused when it is made.
+    pub fn has_content(&self) -> bool {
+        let says = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        let holds = |raw: &Option<String>| {
+            let json = raw.as_deref().map(FreeJson::from_stored);
+            json.is_some_and(|json| json.is_none_or(|json| !json.is_empty()))
+        };
+        says(&self.text)
+            || says(&self.reasoning)
+            || !self.attachments.is_empty()
+            || holds(&self.chart_data)
+            || holds(&self.agent_data)
+    }
+}
+
 /// What Larder adds to a draft.
 #[derive(Clone, Debug)]
 pub struct Stamp {
@@ -390,7 +406,7 @@ pub(super) fn make_attachments(
 ) -> Result<Vec<Attachment>, Violations> {
     let mut violations = Violations::under(prefix);
     if drafts.len() > MAX_ATTACHMENTS {
-        refuse_attachments(&mut violations);
+        refuse_attachments("/attachments", &mut violations);
         return Err(violations);
     }
     let mut attachments: Vec<Attachment> = drafts
@@ -410,9 +426,9 @@ pub(super) fn make_attachments(
 }
 
 /// Notes that there are more than [`MAX_ATTACHMENTS`].
-pub(super) fn refuse_attachments(violations: &mut Violations) {
+pub(super) fn refuse_attachments(pointer: &str, violations: &mut Violations) {
     let message = format!("must have at most {MAX_ATTACHMENTS} entries");
-    violations.add("/attachments", Code::TooMany, message);
+    violations.add(pointer, Code::TooMany, message);
 }
 
 /// An answer does not end before it begins.
@@ -526,6 +542,21 @@ mod tests {
     fn refusal(draft: MessageDraft) -> (String, Code) {
         let refused = create(draft).unwrap_err();
         (refused.violations()[0].pointer.clone(), refused.violations()[0].code)
+    }
+
+    #[test]
+    fn ch_04_a_draft_tells_whether_it_has_content() {
+        let json = |raw: &str| MessageDraft {
+            agent_data: Some(raw.into()),
+            ..draft()
+        };
+        for with_content in [text(" "), json(r#"{"a":1}"#), json("{")] {
+            assert!(with_content.has_content(), "{with_content:?}");
+        }
+        for without in [draft(), text(""), json("{ }")] {
+            assert!(!without.has_content(), "{without:?}");
+            assert!(create(without).is_err());
+        }
     }
 
     #[test]

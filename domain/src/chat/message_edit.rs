@@ -5,7 +5,7 @@ use super::message::{
     CHARTS, MAX_ATTACHMENTS, OBJECT, check_content, check_texts, check_timers, check_usage, make_attachments,
     refuse_attachments,
 };
-use super::{Attachment, AttachmentDraft, Content, Message, MessageFlags, MessageStatus, Usage, words};
+use super::{Attachment, AttachmentDraft, AttachmentKind, Content, Message, MessageFlags, MessageStatus, Usage, words};
 use crate::{AttachmentId, Code, FreeJson, Instant, Invalid, MessageId, Patch, SessionId, Violations};
 
 words! {
@@ -29,6 +29,10 @@ pub struct MessagePatch {
     pub reasoning: Patch<String>,
     /// Replaces all of them; `null` removes all.
     pub attachments: Patch<Vec<AttachmentDraft>>,
+    /// Changes the images by their URLs alone, after `attachments`.
+    pub images: UrlPatch,
+    /// Changes the files by their URLs alone, after `attachments`.
+    pub files: UrlPatch,
     /// Replaces all of it.
     pub chart_data: Patch<String>,
     /// See [`Message::sender_name`].
@@ -67,6 +71,84 @@ pub struct MessagePatch {
     pub started_at: Patch<Instant>,
     /// See [`Message::finished_at`].
     pub finished_at: Patch<Instant>,
+    /// Whether a free object that is sent replaces the stored one instead of merging into it.
+    pub replaces_objects: bool,
+}
+
+impl MessagePatch {
+    /// How many attachments it adds at most: so many ids [`Message::change`] needs.
+    pub fn new_attachments(&self) -> usize {
+        let drafts = self.attachments.value().map_or(0, Vec::len);
+        drafts + self.images.urls().len() + self.files.urls().len()
+    }
+}
+
+/// A change of the attachments of one kind by their URLs, for clients that know nothing else of an attachment (`CO-22`, `CO-24`).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum UrlPatch {
+    /// They stay as they are.
+    #[default]
+    Keep,
+    /// These and no others, in this order. One that is there already keeps its id, its description and whatever else is known of it.
+    Replace(Vec<String>),
+    /// These besides, behind those that are there.
+    Append(Vec<String>),
+}
+
+impl UrlPatch {
+    fn urls(&self) -> &[String] {
+        match self {
+            Self::Keep => &[],
+            Self::Replace(urls) | Self::Append(urls) => urls,
+        }
+    }
+
+    /// The attachments after the change. Pointers of violations start with `pointer`.
+    fn apply(
+        self,
+        stored: Vec<Attachment>,
+        kind: AttachmentKind,
+        ids: &mut impl Iterator<Item = AttachmentId>,
+        pointer: &str,
+    ) -> Result<Vec<Attachment>, Violations> {
+        let (mut of_kind, mut attachments): (Vec<_>, Vec<_>) =
+            stored.into_iter().partition(|attachment| attachment.kind == kind);
+        let urls = match self {
+            Self::Keep => Vec::new(),
+            Self::Append(urls) => {
+                attachments.append(&mut of_kind);
+                urls
+            }
+            Self::Replace(urls) => urls,
+        };
+        let mut violations = Violations::new();
+        if attachments.len() + urls.len() > MAX_ATTACHMENTS {
+            refuse_attachments(pointer, &mut violations);
+            return Err(violations);
+        }
+        for (index, url) in urls.into_iter().enumerate() {
+            if let Some(place) = of_kind.iter().position(|attachment| attachment.url == url) {
+                attachments.push(of_kind.remove(place));
+                continue;
+            }
+            let draft = AttachmentDraft {
+                kind,
+                url,
+                description: None,
+                media_type: None,
+                size_bytes: None,
+            };
+            let made = ids
+                .next()
+                .map(|id| Attachment::new(draft, id, &format!("{pointer}/{index}")));
+            attachments.extend(made.and_then(|made| violations.keep(made)));
+        }
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        attachments.sort_by_key(|attachment| attachment.kind.as_str());
+        Ok(attachments)
+    }
 }
 
 /// A merge patch of [`Usage`].
@@ -190,7 +272,7 @@ impl Message {
 
     /// The message after a merge patch; `None` when the patch changes nothing (`CH-10` to `CH-12`, `CH-82`).
     ///
-    /// `attachment_ids` has one id for each attachment of the patch.
+    /// `attachment_ids` has one id for each of [`MessagePatch::new_attachments`].
     pub fn change(
         &self,
         patch: MessagePatch,
@@ -210,9 +292,10 @@ impl Message {
             text(&patch.tts_model_name),
         ];
         check_texts(texts.each_ref().map(Option::as_deref), &mut violations);
-        let mut merge = |stored: &Option<FreeJson>, patch: Patch<String>, pointer| match patch {
+        let mut merge = |stored: &Option<FreeJson>, sent: Patch<String>, pointer| match sent {
             Patch::Keep => stored.clone(),
             Patch::Clear => None,
+            Patch::Set(raw) if patch.replaces_objects => violations.keep(FreeJson::parse(&raw, OBJECT, pointer)),
             Patch::Set(raw) => violations.keep(FreeJson::merge(stored.as_ref(), &raw, OBJECT, pointer)),
         };
         let model_settings = merge(&current.model_settings, patch.model_settings, "/model_settings");
@@ -224,13 +307,24 @@ impl Message {
             Patch::Clear => None,
             Patch::Set(raw) => violations.keep(FreeJson::parse(&raw, CHARTS, "/chart_data")),
         };
-        let attachments = match patch.attachments {
+        let mut ids = attachment_ids.into_iter();
+        let mut attachments = match patch.attachments {
             Patch::Keep => current.content.attachments.clone(),
             Patch::Clear => Vec::new(),
-            Patch::Set(drafts) => violations
-                .keep(make_attachments(drafts, attachment_ids, ""))
-                .unwrap_or_default(),
+            Patch::Set(drafts) => {
+                let ids = ids.by_ref().take(drafts.len()).collect();
+                violations.keep(make_attachments(drafts, ids, "")).unwrap_or_default()
+            }
         };
+        for (kind, urls, pointer) in [
+            (AttachmentKind::Image, patch.images, "/images"),
+            (AttachmentKind::File, patch.files, "/files"),
+        ] {
+            if urls != UrlPatch::Keep {
+                let changed = urls.apply(attachments, kind, &mut ids, pointer);
+                attachments = violations.keep(changed).unwrap_or_default();
+            }
+        }
         let usage = match patch.usage {
             Patch::Keep => current.usage,
             Patch::Clear => Usage::default(),
@@ -326,7 +420,7 @@ impl Message {
         let current = self.as_read(now);
         let mut violations = Violations::new();
         if current.content.attachments.len() + drafts.len() > MAX_ATTACHMENTS {
-            refuse_attachments(&mut violations);
+            refuse_attachments("/attachments", &mut violations);
             return Err(violations.into());
         }
         let new = violations.keep(make_attachments(drafts, ids, "")).unwrap_or_default();
@@ -705,6 +799,101 @@ mod tests {
         let many = vec![image("x.png"); 49];
         let refused = stored.attach(many, ids(10, 49), at(200)).unwrap_err();
         assert_eq!(code(refused), ("/attachments".into(), Code::TooMany));
+    }
+
+    fn images(urls: UrlPatch) -> MessagePatch {
+        MessagePatch {
+            images: urls,
+            ..MessagePatch::default()
+        }
+    }
+
+    fn described(url: &str) -> AttachmentDraft {
+        AttachmentDraft {
+            description: Some("a map".into()),
+            ..image(url)
+        }
+    }
+
+    fn urls(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|&text| text.to_owned()).collect()
+    }
+
+    #[test]
+    fn co_22_urls_replace_those_of_their_kind_and_keep_what_is_known_of_them() {
+        let file = AttachmentDraft {
+            kind: AttachmentKind::File,
+            ..image("a.pdf")
+        };
+        let stored = message(MessageDraft {
+            attachments: vec![file, described("1.png"), image("2.png")],
+            ..says("x")
+        });
+        let replace = |texts: &[&str]| images(UrlPatch::Replace(urls(texts)));
+        assert_eq!(
+            stored.change(replace(&["1.png", "2.png"]), ids(10, 2), at(200)),
+            Ok(None)
+        );
+        let patch = replace(&["3.png", "1.png", "1.png"]);
+        assert_eq!(patch.new_attachments(), 3);
+        let edit = stored.change(patch, ids(10, 3), at(200)).unwrap().unwrap();
+        let seen: Vec<_> = edit
+            .message
+            .content
+            .attachments
+            .iter()
+            .map(|now| (now.url.as_str(), now.description.is_some(), now.id))
+            .collect();
+        let (old, new) = (ids(0, 3), ids(10, 3));
+        let expected = [
+            ("a.pdf", false, old[0]),
+            ("3.png", false, new[0]),
+            ("1.png", true, old[1]),
+            ("1.png", false, new[1]),
+        ];
+        assert_eq!(seen, expected);
+        let cleared = stored.change(replace(&[]), vec![], at(200)).unwrap().unwrap();
+        assert_eq!(cleared.message.content.attachments, stored.content.attachments[..1]);
+        let bad = stored.change(replace(&["1.png", "javascript:x"]), ids(10, 2), at(200));
+        assert_eq!(code(bad.unwrap_err()), ("/images/1/url".into(), Code::BadUrl));
+        let many = images(UrlPatch::Replace(vec!["x".into(); 50]));
+        let refused = stored.change(many, ids(10, 50), at(200)).unwrap_err();
+        assert_eq!(code(refused), ("/images".into(), Code::TooMany));
+    }
+
+    #[test]
+    fn co_24_urls_are_appended_behind_those_that_are_there() {
+        let stored = message(MessageDraft {
+            attachments: vec![described("1.png")],
+            ..says("x")
+        });
+        let patch = images(UrlPatch::Append(urls(&["1.png"])));
+        let edit = stored.change(patch, ids(10, 1), at(200)).unwrap().unwrap();
+        let attachments = edit.message.content.attachments;
+        assert_eq!(attachments[0], stored.content.attachments[0]);
+        assert_eq!(
+            (attachments[1].id, attachments[1].description.as_deref()),
+            (ids(10, 1)[0], None)
+        );
+        assert_eq!(
+            stored.change(images(UrlPatch::Append(vec![])), vec![], at(200)),
+            Ok(None)
+        );
+    }
+
+    #[test]
+    fn co_24_objects_are_replaced_where_the_patch_says_so() {
+        let stored = message(MessageDraft {
+            model_settings: Some(r#"{"a":1}"#.into()),
+            ..says("x")
+        });
+        let patch = MessagePatch {
+            model_settings: Patch::Set(r#"{"b":2}"#.into()),
+            replaces_objects: true,
+            ..MessagePatch::default()
+        };
+        let edit = stored.change(patch, vec![], at(200)).unwrap().unwrap();
+        assert_eq!(edit.message.model_settings, FreeJson::from_stored(r#"{"b":2}"#));
     }
 
     #[test]

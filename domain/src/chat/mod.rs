@@ -16,8 +16,8 @@ pub use message::{
     Content, MAX_TURN, Message, MessageDraft, MessageFlags, MessageStatus, SenderRole, Stamp, Usage, check_turn,
 };
 pub use message_edit::{
-    Chunk, EditKind, EditRefused, Editor, Lengths, MAX_BATCH, MessageEdit, MessagePatch, UsagePatch, check_batch,
-    check_same_message,
+    Chunk, EditKind, EditRefused, Editor, Lengths, MAX_BATCH, MessageEdit, MessagePatch, UrlPatch, UsagePatch,
+    check_batch, check_same_message,
 };
 pub use prompt::{MAX_PROMPTS, Prompt, PromptDraft, PromptPatch};
 pub use revision::Revision;

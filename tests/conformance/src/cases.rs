@@ -238,6 +238,20 @@ macro_rules! for_every_case {
                 ]
             }
             chat {
+                exchange [
+                    t_082_an_edit_that_names_its_message_alone_keeps_all_else,
+                    t_083_an_unknown_id_is_inserted_once,
+                    co_22_the_session_is_the_one_sent_or_that_of_the_messages_or_a_new_one,
+                    co_22_what_is_elsewhere_or_in_the_trash_is_not_found,
+                    co_22_session_fields_change_what_is_there_and_make_what_is_new,
+                    co_22_what_breaks_a_rule_is_refused_whole,
+                    co_22_equal_exchanges_at_once_come_to_one,
+                    co_22_a_message_that_two_sessions_want_at_once_goes_to_one,
+                    co_22_what_was_inserted_or_edited_is_found_at_once,
+                    co_06_newest_messages_fill_the_sessions_in_their_order,
+                    co_06_a_turn_and_an_exchange_answer_the_newest_messages,
+                    co_24_images_change_by_their_urls_and_the_session_stays_where_it_is,
+                ]
                 file [
                     t_061_names_and_extensions_are_whole_and_without_case,
                     t_062_what_lies_on_a_device_is_found_only_when_asked_for,

@@ -6,7 +6,7 @@ use larder_domain::chat::Session;
 use larder_domain::identity::IssuerPolicy;
 use larder_domain::identity::{Invitation, InvitationSecret, InvitationToken, User};
 use larder_domain::{Instant, InvitationId, LoginId, MessageId, OwnerId, PromptId, SessionId};
-use larder_ports::inbound::chat::{FavouriteUseCases, MessageEditUseCases};
+use larder_ports::inbound::chat::{ExchangeUseCases, FavouriteUseCases, MessageEditUseCases};
 use larder_ports::inbound::chat::{FileUseCases, SearchUseCases};
 use larder_ports::inbound::chat::{MessageUseCases, SessionUseCases};
 use larder_ports::inbound::chat::{PromptUseCases, SummaryUseCases, TagUseCases};
@@ -63,6 +63,8 @@ pub struct UseCases {
     pub messages: Arc<dyn MessageUseCases>,
     /// Changes of messages.
     pub edits: Arc<dyn MessageEditUseCases>,
+    /// Questions and answers, changed or inserted together.
+    pub exchanges: Arc<dyn ExchangeUseCases>,
     /// Marked messages.
     pub favourites: Arc<dyn FavouriteUseCases>,
     /// What is attached to messages.
@@ -222,6 +224,8 @@ pub struct Fixture {
     pub messages: Arc<dyn MessageUseCases>,
     /// Changes of messages.
     pub edits: Arc<dyn MessageEditUseCases>,
+    /// Questions and answers, changed or inserted together.
+    pub exchanges: Arc<dyn ExchangeUseCases>,
     /// Marked messages.
     pub favourites: Arc<dyn FavouriteUseCases>,
     /// What is attached to messages.
@@ -259,6 +263,7 @@ impl Fixture {
             summaries: use_cases.summaries,
             messages: use_cases.messages,
             edits: use_cases.edits,
+            exchanges: use_cases.exchanges,
             favourites: use_cases.favourites,
             files: use_cases.files,
             search: use_cases.search,
@@ -309,6 +314,7 @@ impl Fixture {
             summaries: use_cases.summaries,
             messages: use_cases.messages,
             edits: use_cases.edits,
+            exchanges: use_cases.exchanges,
             favourites: use_cases.favourites,
             files: use_cases.files,
             search: use_cases.search,

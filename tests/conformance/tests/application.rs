@@ -12,7 +12,7 @@ use larder_security::{
     BcryptConfig, BcryptHasher, HmacSeal, JwtAlgorithm, JwtConfig, JwtKey, JwtTokens, KeyMaterial, RandomSecrets,
 };
 use larder_services::chat::{ChatConfig, ChatMessages, ChatPrompts, ChatSessions, ChatSummaries, ChatTags};
-use larder_services::chat::{ChatErasure, ChatFavourites, ChatMessageEdits};
+use larder_services::chat::{ChatErasure, ChatExchanges, ChatFavourites, ChatMessageEdits};
 use larder_services::chat::{ChatFiles, ChatSearch};
 use larder_services::clocks::UtcClocks;
 use larder_services::identity::AccountExternalIdentities;
@@ -119,6 +119,12 @@ impl Application for Larder {
                 seal.clone(),
             )),
             edits,
+            exchanges: Arc::new(ChatExchanges::new(
+                Arc::clone(&stores.chat),
+                clock.clone(),
+                ids.clone(),
+                chat,
+            )),
             accounts: Arc::new(Accounts::new(ports.clone(), Arc::clone(&cache), config)),
             logins: Arc::new(AccountLogins::new(ports, Arc::clone(&cache), config)),
             authentication: Arc::new(

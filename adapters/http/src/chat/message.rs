@@ -471,6 +471,7 @@ impl TryFrom<TurnBody> for Turn {
             },
             messages: body.messages.into_iter().map(|message| message.0.into()).collect(),
             touch: body.touch.0.unwrap_or(true),
+            newest: None,
         })
     }
 }

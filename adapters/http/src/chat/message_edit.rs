@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use larder_domain::chat::{
-    AttachmentDraft, Chunk, Editor, MessageDraft, MessagePatch, MessageStatus, Revision, SenderRole, UsagePatch,
+    AttachmentDraft, Chunk, Editor, MessageDraft, MessagePatch, MessageStatus, Revision, SenderRole, UrlPatch,
+    UsagePatch,
 };
 use larder_domain::identity::PrincipalKind;
 use larder_domain::{Code, MessageId, SessionId};
@@ -155,6 +156,8 @@ impl From<MessagePatchBody> for MessagePatch {
             text: patch(body.text, text),
             reasoning: patch(body.reasoning, text),
             attachments: patch(body.attachments, drafts),
+            images: UrlPatch::Keep,
+            files: UrlPatch::Keep,
             chart_data: patch(body.chart_data, |json| json.0),
             sender_name: patch(body.sender_name, text),
             status: patch(body.status, |word| word.0),
@@ -174,6 +177,7 @@ impl From<MessagePatchBody> for MessagePatch {
             test_mode: patch(body.test_mode, flag),
             started_at: patch(body.started_at, instant),
             finished_at: patch(body.finished_at, instant),
+            replaces_objects: false,
         }
     }
 }

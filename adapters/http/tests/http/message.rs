@@ -287,11 +287,13 @@ async fn a_turn_without_a_session_makes_one() {
             }),
             messages: vec![said("hi"), said("hello")],
             touch: true,
+            newest: None,
         };
         assert_eq!((owner_id, turn), (OWNER, expected));
         Ok(TurnTaken {
             session: session(SessionDraft::default()),
             messages: vec![message(said("hi")), message(said("hello"))],
+            newest: None,
         })
     });
     let app = ports.app();
@@ -323,6 +325,7 @@ async fn a_turn_into_a_session_changes_the_fields_that_are_present() {
         Ok(TurnTaken {
             session: session(SessionDraft::default()),
             messages: vec![],
+            newest: None,
         })
     });
     let app = ports.app();

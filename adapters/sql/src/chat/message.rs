@@ -3,7 +3,7 @@ use larder_domain::chat::{
     Attachment, AttachmentKind, Content, Location, Message, MessageFlags, MessageStatus, SenderRole, Session, Usage,
 };
 use larder_domain::{AttachmentId, Instant, MessageId, OwnerId, SessionId};
-use larder_ports::outbound::chat::{MessageFilter, Messages, Order};
+use larder_ports::outbound::chat::{MessageFilter, Messages, NewestMessages, Order};
 use larder_ports::outbound::{BoxError, Deleted, StorageError};
 use serde::Serialize;
 use uuid::Uuid;
@@ -57,6 +57,13 @@ pub(crate) const ATTACHMENT_ROWS: Fragment = Fragment {
              x.value ->> 'position', x.value ->> 'url', x.value ->> 'location', x.value ->> 'file_name', \
              x.value ->> 'file_name_norm', x.value ->> 'extension', x.value ->> 'description', x.value ->> 'media_type', \
              x.value ->> 'size_bytes', x.value ->> 'sender_role' FROM json_each($3) x",
+};
+
+/// The sessions of the JSON array `$2` of ids, in its order.
+pub(crate) const LISTED_SESSIONS: Fragment = Fragment {
+    mark: "{listed_sessions}",
+    postgres: "SELECT x.ordinal, CAST(x.id AS uuid) AS id FROM json_array_elements_text($2::json) WITH ORDINALITY AS x(id, ordinal)",
+    sqlite: "SELECT x.key AS ordinal, unhex(x.value) AS id FROM json_each($2) x",
 };
 
 /// Parameters of both: owner, session, number of messages, touch, now, messages, attachments and the documents that search reads as
@@ -160,6 +167,27 @@ static LIST_DESCENDING: Statement = Statement {
            ORDER BY m.position DESC LIMIT $4",
     only: None,
 };
+/// The newest `$3` messages of several sessions, and how many there are. At most one session is shown in part: its first message is
+/// looked for by walking back from its last one.
+static NEWEST: Statement = Statement {
+    name: "chat_messages.newest",
+    effect: Effect::Reads,
+    text: "WITH x AS ({listed_sessions}), t AS ( \
+             SELECT x.ordinal, s.id, s.message_count, \
+               CAST(sum(s.message_count) OVER (ORDER BY x.ordinal) AS bigint) - s.message_count AS earlier \
+             FROM x JOIN {s}chat_sessions s ON s.owner_id = $1 AND s.id = x.id AND s.deleted_at IS NULL \
+           ), p AS ( \
+             SELECT t.id, $3 - t.earlier AS shown FROM t WHERE t.earlier < $3 AND t.earlier + t.message_count > $3 \
+           ) \
+           SELECT {message_columns}, (SELECT CAST(sum(t.message_count) AS bigint) FROM t) FROM t \
+           JOIN {s}chat_messages m ON m.owner_id = $1 AND m.session_id = t.id AND m.deleted_at IS NULL \
+           AND m.position >= CASE WHEN t.earlier + t.message_count <= $3 THEN 0 ELSE \
+             (SELECT l.position FROM {s}chat_messages l \
+              WHERE l.owner_id = $1 AND l.session_id = (SELECT p.id FROM p) AND l.deleted_at IS NULL \
+              ORDER BY l.position DESC LIMIT 1 OFFSET (SELECT p.shown - 1 FROM p)) END \
+           WHERE t.earlier < $3 ORDER BY t.ordinal, m.position",
+    only: None,
+};
 /// Whether there is a session whose messages can be listed: a live one, or any if `$3`.
 static IS_LISTED: Statement = Statement {
     name: "chat_messages.is_listed",
@@ -178,6 +206,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &FIND,
     &LIST_ASCENDING,
     &LIST_DESCENDING,
+    &NEWEST,
 ];
 
 #[async_trait]
@@ -284,6 +313,28 @@ impl<C: Connection> Messages for Unit<C> {
             .map(|row| read(row, owner_id))
             .collect::<Result<_, _>>()
             .map(Some)
+    }
+
+    async fn newest(
+        &mut self,
+        owner_id: OwnerId,
+        session_ids: &[SessionId],
+        most: u32,
+    ) -> Result<NewestMessages, StorageError> {
+        if session_ids.is_empty() {
+            return Ok(NewestMessages::default());
+        }
+        let ids = json(&session_ids.iter().map(|id| id.0.simple()).collect::<Vec<_>>())?;
+        let rows = self
+            .fetch(&NEWEST, &[owner_id.into(), (&ids).into(), most.into()])
+            .await?;
+        let mut newest = NewestMessages::default();
+        for row in &rows {
+            let mut reader = Reader::new(row, TABLE);
+            newest.messages.push(read_from(&mut reader, owner_id)?);
+            newest.is_truncated = reader.required_int("total")? > i64::from(most);
+        }
+        Ok(newest)
     }
 }
 

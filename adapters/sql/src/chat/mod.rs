@@ -202,6 +202,7 @@ pub(crate) fn fragments() -> &'static [Fragment] {
         message_edit::KEPT_ATTACHMENTS,
         message_edit::JSON,
         message::ATTACHMENT_ROWS,
+        message::LISTED_SESSIONS,
         session::TAGS,
         session::KEPT_TAGS,
         session::TAG_ROWS,

@@ -7,12 +7,14 @@ use larder_domain::chat::{
 };
 use larder_domain::{AttachmentId, Instant, Invalid, MessageId, OwnerId, SessionId, Violations};
 use larder_ports::inbound::chat::{
-    AppendError, ListMessages, ListMessagesError, MessageUseCases, MessageView, NotFoundError, Turn, TurnTaken,
-    TurnTarget,
+    AppendError, ListMessages, ListMessagesError, MessageUseCases, MessageView, NewestMessages, NotFoundError, Turn,
+    TurnTaken, TurnTarget,
 };
 use larder_ports::inbound::{Done, Failure, Once, Page};
-use larder_ports::outbound::chat::{ChatUnit, MessageFilter, Order};
-use larder_ports::outbound::{Access, Clock, Deleted, IdGenerator, Rule, Seal, StorageError, Store, StoredAnswer};
+use larder_ports::outbound::chat::{ChatUnit, MessageFilter, Messages, Order};
+use larder_ports::outbound::{
+    self, Access, Clock, Deleted, IdGenerator, Rule, Seal, StorageError, Store, StoredAnswer,
+};
 
 use crate::cursor::Paging;
 use crate::idempotency::{claim, keep, made_now};
@@ -148,7 +150,8 @@ impl ChatMessages {
                     changed
                 }
             };
-            let taken = plan.taken(session);
+            let newest = newest_of(unit.messages(), &session, plan.newest, plan.now).await?;
+            let taken = plan.taken(session, newest);
             keep(unit.idempotency(), owner_id, once, &taken, plan.now).await?;
             unit.commit().await?;
             Ok(Done::Now(taken))
@@ -175,6 +178,7 @@ impl ChatMessages {
             patch: SessionPatch::default(),
             messages: vec![message],
             touch,
+            newest: None,
             now,
         };
         self.write(plan, once).await
@@ -211,6 +215,7 @@ impl ChatMessages {
             patch,
             messages,
             touch: turn.touch,
+            newest: turn.newest,
             now,
         })?;
         self.write(plan, once).await
@@ -234,12 +239,14 @@ struct Plan {
     /// At least one; `position` is the place in the turn.
     messages: Vec<Message>,
     touch: bool,
+    /// How many of the session's newest messages are answered besides.
+    newest: Option<u32>,
     now: Instant,
 }
 
 impl Plan {
     /// What the turn left behind, once the store has answered with the session.
-    fn taken(&self, session: Session) -> TurnTaken {
+    fn taken(&self, session: Session, newest: Option<NewestMessages>) -> TurnTaken {
         let before = session.last_position - self.messages.len() as i64;
         let place = |message: &Message| {
             let position = before + message.position;
@@ -254,6 +261,7 @@ impl Plan {
         TurnTaken {
             messages: self.messages.iter().map(place).collect(),
             session,
+            newest,
         }
     }
 }
@@ -342,6 +350,41 @@ impl MessageUseCases for ChatMessages {
         })
         .await
     }
+
+    async fn newest(
+        &self,
+        owner_id: OwnerId,
+        session_ids: Vec<SessionId>,
+        most: u32,
+    ) -> Result<NewestMessages, Failure> {
+        let now = self.clock.now();
+        retrying(&self.retry, "newest messages", || async {
+            let mut unit = self.store.begin(Access::Read).await?;
+            let found = unit.messages().newest(owner_id, &session_ids, most).await?;
+            undo(unit).await;
+            Ok(views(found, now))
+        })
+        .await
+    }
+}
+
+/// The newest messages of a session as the unit sees it, if they are asked for (`CO-06`).
+pub(super) async fn newest_of(
+    messages: &mut dyn Messages,
+    session: &Session,
+    most: Option<u32>,
+    now: Instant,
+) -> Result<Option<NewestMessages>, StorageError> {
+    let Some(most) = most else { return Ok(None) };
+    let found = messages.newest(session.owner_id, &[session.id], most).await?;
+    Ok(Some(views(found, now)))
+}
+
+fn views(found: outbound::chat::NewestMessages, now: Instant) -> NewestMessages {
+    NewestMessages {
+        messages: found.messages.into_iter().map(|message| view(message, now)).collect(),
+        is_truncated: found.is_truncated,
+    }
 }
 
 /// The message as a reader sees it at `now`.
@@ -415,6 +458,7 @@ mod tests {
             target,
             messages: texts.iter().map(|text| draft(text)).collect(),
             touch: true,
+            newest: None,
         }
     }
 
@@ -560,6 +604,7 @@ mod tests {
                 MessageDraft { id, ..draft("a\0") },
             ],
             touch: true,
+            newest: None,
         };
         assert_eq!(
             violations(chat.messages.take_turn(owner(1), turn).await),
@@ -708,6 +753,7 @@ mod tests {
                 },
             ],
             touch: true,
+            newest: None,
         };
         let taken = chat.messages.take_turn(owner(1), turn).await.unwrap();
         let seen = seen.all();

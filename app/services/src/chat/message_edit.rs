@@ -103,8 +103,7 @@ struct Target {
 impl MessageEditUseCases for ChatMessageEdits {
     async fn change(&self, owner_id: OwnerId, change: ChangeMessage) -> Result<MessageView, EditMessageError> {
         let now = self.clock.now();
-        let attachments = change.patch.attachments.value().map_or(0, Vec::len);
-        let attachment_ids = self.attachment_ids(attachments);
+        let attachment_ids = self.attachment_ids(change.patch.new_attachments());
         let target = Target {
             owner_id,
             id: change.id,

@@ -1,6 +1,7 @@
 //! Conversations.
 
 mod erasure;
+mod exchange;
 mod favourite;
 mod file;
 mod message;
@@ -12,6 +13,7 @@ mod summary;
 mod tag;
 
 pub use erasure::ChatErasure;
+pub use exchange::ChatExchanges;
 pub use favourite::ChatFavourites;
 pub use file::ChatFiles;
 pub use message::{ChatConfig, ChatMessages};

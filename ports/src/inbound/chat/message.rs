@@ -48,6 +48,24 @@ pub trait MessageUseCases: Send + Sync {
     /// A page of the messages of a live session. Only asked for live and trashed messages, it opens a session in the trash too
     /// (`CH-47`).
     async fn list(&self, owner_id: OwnerId, request: ListMessages) -> Result<Page<MessageView>, ListMessagesError>;
+
+    /// The newest messages of live sessions, `most` of them together. The sessions, each named once, are filled in their order, and
+    /// the messages of each come by ascending position (`CO-06`).
+    async fn newest(
+        &self,
+        owner_id: OwnerId,
+        session_ids: Vec<SessionId>,
+        most: u32,
+    ) -> Result<NewestMessages, Failure>;
+}
+
+/// The newest messages of several sessions.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NewestMessages {
+    /// Session by session.
+    pub messages: Vec<MessageView>,
+    /// Whether the sessions have more messages than these.
+    pub is_truncated: bool,
 }
 
 /// 1 to 20 messages for one commit.
@@ -59,6 +77,8 @@ pub struct Turn {
     pub messages: Vec<MessageDraft>,
     /// Whether the session's `last_update` moves (`CH-09`).
     pub touch: bool,
+    /// If set, at most so many of the session's newest messages are answered besides, those of the turn included (`CO-06`).
+    pub newest: Option<u32>,
 }
 
 /// Where the messages of a turn go.
@@ -77,6 +97,8 @@ pub struct TurnTaken {
     pub session: Session,
     /// The messages in order.
     pub messages: Vec<MessageView>,
+    /// The newest messages of the session, if they were asked for.
+    pub newest: Option<NewestMessages>,
 }
 
 /// A message as a reader sees it at the time of the request.

@@ -1,5 +1,6 @@
 //! Conversations.
 
+mod exchange;
 mod favourite;
 mod file;
 mod message;
@@ -10,10 +11,12 @@ mod session;
 mod summary;
 mod tag;
 
+pub use exchange::{ExchangeMerged, ExchangeUseCases, MergeExchange, MergeExchangeError, Side, SideMerged};
 pub use favourite::{Export, Favourite, FavouriteUseCases};
 pub use file::{AuditError, AuditFiles, FileUseCases};
 pub use message::{
-    AppendError, ListMessages, ListMessagesError, MessageUseCases, MessageView, Turn, TurnTaken, TurnTarget,
+    AppendError, ListMessages, ListMessagesError, MessageUseCases, MessageView, NewestMessages, Turn, TurnTaken,
+    TurnTarget,
 };
 pub use message_edit::{
     AttachToMessage, ChangeMessage, DeleteMessage, EditMessageError, Grown, MessageEditUseCases, MessageStored,

@@ -60,4 +60,24 @@ pub trait Messages: Send {
         after: Option<i64>,
         limit: u32,
     ) -> Result<Option<Vec<Message>>, StorageError>;
+
+    /// The newest messages of live sessions, `most` of them together. `session_ids` are distinct; they are filled in that order, so
+    /// that a later session gets what the earlier ones have left, and the messages of each come by ascending position (`CO-06`).
+    ///
+    /// One statement, whatever the number of sessions, and one moment of the store.
+    async fn newest(
+        &mut self,
+        owner_id: OwnerId,
+        session_ids: &[SessionId],
+        most: u32,
+    ) -> Result<NewestMessages, StorageError>;
+}
+
+/// The newest messages of several sessions.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NewestMessages {
+    /// Session by session.
+    pub messages: Vec<Message>,
+    /// Whether the sessions have more live messages than these.
+    pub is_truncated: bool,
 }

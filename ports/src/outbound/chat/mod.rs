@@ -13,7 +13,7 @@ mod tag;
 
 pub use favourite::Favourites;
 pub use file::{AuditedFile, FileFilter, FilePlace, Files};
-pub use message::{MessageFilter, Messages, Order};
+pub use message::{MessageFilter, Messages, NewestMessages, Order};
 pub use message_edit::{Keeping, MessageEdits};
 pub use prompt::Prompts;
 pub use revision::Revisions;

@@ -51,6 +51,7 @@ fn turn() -> Turn {
         target: TurnTarget::New(SessionDraft::default()),
         messages: vec![says("question"), says("answer")],
         touch: true,
+        newest: None,
     }
 }
 

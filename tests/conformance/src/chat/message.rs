@@ -81,6 +81,7 @@ fn turn(target: TurnTarget, messages: Vec<MessageDraft>) -> Turn {
         target,
         messages,
         touch: true,
+        newest: None,
     }
 }
 

@@ -329,6 +329,7 @@ pub async fn t_064_each_session_is_found_once(fixture: Fixture) {
             target: larder_ports::inbound::chat::TurnTarget::Existing(many, SessionPatch::default()),
             messages: vec![says("needle in the hay"); 20],
             touch: true,
+            newest: None,
         };
         fixture.messages.take_turn(owner, turn).await.unwrap();
     }
@@ -656,6 +657,7 @@ pub async fn ch_42_sessions_are_found_however_many_and_however_long(fixture: Fix
                 target: larder_ports::inbound::chat::TurnTarget::Existing(id, SessionPatch::default()),
                 messages: messages.to_vec(),
                 touch: true,
+                newest: None,
             };
             fixture.messages.take_turn(owner, turn).await.unwrap();
         }

@@ -1317,6 +1317,7 @@ pub async fn t_034_a_turn_keeps_the_tags_that_it_does_not_send(fixture: Fixture)
         target: TurnTarget::Existing(session.id, patch),
         messages: vec![says("hello")],
         touch: true,
+        newest: None,
     };
     fixture
         .messages

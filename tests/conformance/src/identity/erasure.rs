@@ -45,6 +45,7 @@ impl Fixture {
             target: TurnTarget::New(Default::default()),
             messages: vec![says("question"), says("answer")],
             touch: true,
+            newest: None,
         };
         self.messages.take_turn(owner_id, turn).await.unwrap();
     }
