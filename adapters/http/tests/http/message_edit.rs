@@ -64,6 +64,7 @@ async fn every_field_of_a_patch_arrives() {
             test_mode: Patch::Set(true),
             started_at: Patch::Set(at(1)),
             finished_at: Patch::Clear,
+            ..MessagePatch::default()
         };
         let expected = ChangeMessage {
             id: MESSAGE,
