@@ -11,7 +11,7 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
@@ -196,6 +196,10 @@ fn code_unit(text: &str) -> Option<u16> {
 }
 
 fn explain<T: Payload>(text: &str, error: serde_json::Error) -> Problem {
+    // A value may be of a wrong type long before the text turns out to be no JSON.
+    if serde_json::from_str::<IgnoredAny>(text).is_err() {
+        return Problem::new(Code::MalformedJson);
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     match serde_path_to_error::deserialize::<_, Strict<T>>(&mut deserializer) {
         Err(traced) => {

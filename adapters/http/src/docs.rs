@@ -8,7 +8,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Body, IntoResponse, Response, ResponseParts};
-use poem_openapi::registry::{MetaApi, MetaResponses, Registry};
+use poem_openapi::registry::{MetaApi, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService};
 
 use crate::Operations;
@@ -50,9 +50,26 @@ impl<T: OpenApi> OpenApi for Described<T> {
 
     fn register(registry: &mut Registry) {
         T::register(registry);
+        registry.schemas.values_mut().for_each(say_once);
     }
 
     fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+}
+
+/// What the framework adds to a reference, such as a description, it says twice: beside `allOf`, and as a second part of it, which
+/// generators of clients take for another type.
+fn say_once(schema: &mut MetaSchema) {
+    if let [MetaSchemaRef::Reference(_), MetaSchemaRef::Inline(_)] = schema.all_of[..] {
+        schema.all_of.truncate(1);
+    }
+    let properties = schema.properties.iter_mut().map(|(_, property)| property);
+    let inner = [&mut schema.items, &mut schema.additional_properties];
+    let inner = inner.into_iter().flatten().map(Box::as_mut);
+    for part in properties.chain(inner) {
+        if let MetaSchemaRef::Inline(schema) = part {
+            say_once(schema);
+        }
+    }
 }
 
 /// An API with what the document says about it as a whole.

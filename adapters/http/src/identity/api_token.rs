@@ -5,7 +5,7 @@ use larder_domain::identity::{ApiToken, ApiTokenDraft, Scope};
 use larder_ports::inbound::identity::{ApiTokenUseCases, NewApiToken};
 use larder_ports::outbound::identity::ApiTokenState;
 use poem::http::Uri;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{Object, OpenApi};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -199,6 +199,9 @@ impl ApiTokenApi {
     async fn create(
         &self,
         caller: Caller,
+        /// Makes the request safe to repeat for 24 hours.
+        #[oai(name = "Idempotency-Key")]
+        _key: Header<Option<String>>,
         keyed: Keyed<ApiTokenFields>,
     ) -> Answer<Secret<Created<NewApiTokenBody>>, CONFLICT> {
         let (fields, once) = keyed.once(kept);

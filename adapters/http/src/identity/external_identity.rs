@@ -4,7 +4,7 @@ use larder_domain::ExternalIdentityId;
 use larder_domain::identity::ExternalIdentity;
 use larder_ports::inbound::identity::ExternalIdentityUseCases;
 use poem::http::Uri;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{Object, OpenApi};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -99,6 +99,9 @@ impl ExternalIdentityApi {
     async fn link(
         &self,
         caller: Caller<LocalLogin>,
+        /// Makes the request safe to repeat for 24 hours.
+        #[oai(name = "Idempotency-Key")]
+        _key: Header<Option<String>>,
         keyed: Keyed<LinkBody>,
     ) -> Answer<Created<IdentityBody>, CONFLICT> {
         let (body, once) = keyed.once(created);

@@ -4,7 +4,7 @@ use larder_domain::InvitationId;
 use larder_domain::identity::{Invitation, InvitationDraft, Role};
 use larder_ports::inbound::identity::{InvitationUseCases, NewInvitation};
 use poem::http::Uri;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{Object, OpenApi};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -190,6 +190,9 @@ impl InvitationApi {
     async fn create(
         &self,
         caller: Caller<Admin>,
+        /// Makes the request safe to repeat for 24 hours.
+        #[oai(name = "Idempotency-Key")]
+        _key: Header<Option<String>>,
         keyed: Keyed<InvitationFields>,
     ) -> Answer<Secret<Created<NewInvitationBody>>> {
         let (fields, once) = keyed.once(kept);

@@ -1,6 +1,6 @@
 //! What the OpenAPI document must say about every operation, new ones included.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use larder_http::openapi_document;
@@ -169,6 +169,21 @@ fn every_operation_declares_its_statuses() {
 }
 
 #[test]
+fn every_post_that_creates_may_be_repeated() {
+    for (path, method, operation) in operations() {
+        // Nobody is known yet who could repeat a sign-up, and a session is resolved by a name that is there once.
+        let is_excepted = path.ends_with("/sign-up") || path.ends_with("/resolve");
+        if method == "post" && !is_excepted && operation["responses"]["201"].is_object() {
+            let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+            assert!(
+                parameters.any(|parameter| parameter["name"] == "Idempotency-Key"),
+                "{path}"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_field_of_an_answer_is_required_and_described() {
     let document = document();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
@@ -197,6 +212,32 @@ fn every_field_of_an_answer_is_required_and_described() {
     }
 }
 
+/// Generators of clients drop what combines a reference with anything.
+#[test]
+fn a_reference_is_combined_with_nothing() {
+    fn check(value: &Value, at: &str) {
+        let inner: Box<dyn Iterator<Item = (String, &Value)>> = match value {
+            Value::Object(fields) => Box::new(fields.iter().map(|(name, value)| (name.clone(), value))),
+            Value::Array(items) => Box::new(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, value)| (index.to_string(), value)),
+            ),
+            _ => return,
+        };
+        if let Some(parts) = value["allOf"].as_array() {
+            assert_eq!(parts.len(), 1, "{at}");
+        }
+        for (name, value) in inner {
+            check(value, &format!("{at}/{name}"));
+        }
+    }
+    let document = document();
+    assert!(document.to_string().contains("\"allOf\""));
+    check(&document, "");
+}
+
 #[test]
 fn the_problem_codes_are_a_closed_list() {
     let document = document();
@@ -206,6 +247,26 @@ fn the_problem_codes_are_a_closed_list() {
     let distinct: BTreeSet<String> = codes.iter().map(Value::to_string).collect();
     assert_eq!(distinct.len(), codes.len());
     assert!(codes.contains(&"token_missing".into()) && codes.contains(&"deadline_exceeded".into()));
+}
+
+/// Also where several APIs share a path.
+#[tokio::test]
+async fn a_wrong_method_is_told_those_of_the_document() {
+    let app = Ports::new().app();
+    let mut paths: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, method, _) in operations() {
+        let methods = paths.entry(path).or_default();
+        if method == "get" {
+            methods.insert("HEAD".to_owned());
+        }
+        methods.insert(method.to_uppercase());
+    }
+    for (path, methods) in paths {
+        let reply = app.call(Method::TRACE, &path.replace(['{', '}'], "")).send().await;
+        reply.problem(405, "method_not_allowed");
+        let allowed = reply.header("allow").unwrap_or_default().split(", ").map(str::to_owned);
+        assert_eq!(allowed.collect::<BTreeSet<String>>(), methods, "{path}");
+    }
 }
 
 /// Every body that the document shows as an example gets as far as its use case.
