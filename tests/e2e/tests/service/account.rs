@@ -4,11 +4,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Adapter, Answer, Answering, Installation, password, sign_up};
+use crate::harness::{Adapter, Answer, Answering, Installation, at_once, password, sign_up};
 
 on_every_adapter!(
     an_account_is_made_and_logs_in_by_name_and_by_email,
     t_001_of_20_first_sign_ups_at_once_exactly_one_is_admin,
+    t_002_an_email_in_any_spelling_is_one_account,
+    t_003_an_invitation_admits_one,
+    t_004_a_bad_password_makes_no_account,
     a_second_stranger_needs_an_invitation_by_default,
     t_005_every_login_that_fails_is_answered_alike,
     t_012_a_caller_without_a_good_token_is_turned_away,
@@ -63,6 +66,74 @@ async fn t_001_of_20_first_sign_ups_at_once_exactly_one_is_admin(adapter: Adapte
         admins += usize::from(roles == json!(["admin"]));
     }
     assert_eq!(admins, 1);
+}
+
+async fn t_002_an_email_in_any_spelling_is_one_account(adapter: Adapter) {
+    let larder = Installation::without_schema(adapter).await;
+    let service = larder.start().await;
+    let path = "/api/v1/auth/sign-up";
+    let person =
+        |username: &str, email: &str| json!({"username": username, "password": password("ann"), "email": email});
+    let made = service.post(path, &person("ann", "Ann@Example.org")).expect(201).await;
+    assert_eq!(made.json()["user"]["email"], "Ann@Example.org");
+    let taken = service.post(path, &person("bob", " ann@example.ORG")).expect(409).await;
+    taken.problem("email_taken");
+    let body = json!({"login": "ANN@example.org", "password": password("ann")});
+    let signed_in = service.post("/api/v1/auth/login", &body).expect(200).await;
+    assert_eq!(signed_in.json()["user"]["id"], made.json()["user"]["id"]);
+}
+
+async fn t_003_an_invitation_admits_one(adapter: Adapter) {
+    let mut larder = Installation::without_schema(adapter)
+        .await
+        .with("LARDER_IDENTITY__SIGN_UP", "invite");
+    let service = larder.start().await;
+    let admin = service.sign_up("admin").await;
+    let invited = service.by(&admin).make("/auth/invitations", &json!({})).await;
+    let path = "/api/v1/auth/sign-up";
+    let with_invitation = |username: &str| {
+        let mut body = sign_up(username);
+        body["invitation"] = invited["invitation"].clone();
+        body
+    };
+    let answers = at_once(["ann", "bob"].map(|name| service.post(path, &with_invitation(name)))).await;
+    let (admitted, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert_eq!((admitted.len(), refused.len()), (1, 1), "{answers:?}");
+    refused[0].problem("invitation_invalid");
+    // An outsider learns nothing about who is there.
+    for name in ["zoe", "admin"] {
+        let refused = service.post(path, &sign_up(name)).expect(403).await;
+        refused.problem("invitation_invalid");
+    }
+    service.stop().await;
+
+    larder.set("LARDER_IDENTITY__SIGN_UP", "closed");
+    let service = larder.start().await;
+    let refused = service.post(path, &with_invitation("zoe")).expect(403).await;
+    refused.problem("sign_up_closed");
+}
+
+async fn t_004_a_bad_password_makes_no_account(adapter: Adapter) {
+    let larder = Installation::without_schema(adapter).await;
+    let service = larder.start().await;
+    for (username, password, code) in [
+        ("somebody", "nine char".to_owned(), "password_too_short"),
+        ("somebody", "x".repeat(73), "password_too_long"),
+        // 25 characters of three bytes each.
+        ("somebody", "\u{20ac}".repeat(25), "password_too_long"),
+        ("somebody", "ten chars\0".to_owned(), "password_weak"),
+        ("Some-Body.1", "some-body.1".to_owned(), "password_weak"),
+    ] {
+        let body = json!({"username": username, "password": password});
+        let refused = service.post("/api/v1/auth/sign-up", &body).expect(422).await;
+        assert_eq!(
+            refused.problem(code)["errors"][0]["pointer"],
+            "/password",
+            "{refused:?}"
+        );
+    }
+    // Had there been any, this would not be the first.
+    assert_eq!(service.sign_up("ann").await.user["roles"], json!(["admin"]));
 }
 
 /// ID-02.

@@ -7,7 +7,7 @@ use crate::harness::{Adapter, Answering, Installation, Person, Service};
 
 on_every_adapter!(
     a_conversation_is_stored_and_read_back,
-    a_turn_that_is_refused_leaves_nothing_behind,
+    t_031_a_turn_that_is_refused_leaves_nothing_behind,
     everything_that_was_sent_is_read_back_unchanged,
     sessions_are_paged_newest_first,
     a_stale_change_is_refused_and_an_empty_one_changes_nothing,
@@ -89,8 +89,7 @@ async fn a_conversation_is_stored_and_read_back(adapter: Adapter) {
     assert_eq!(sessions["data"], json!([patched.json()]));
 }
 
-/// T-031.
-async fn a_turn_that_is_refused_leaves_nothing_behind(adapter: Adapter) {
+async fn t_031_a_turn_that_is_refused_leaves_nothing_behind(adapter: Adapter) {
     let (_larder, service, ann) = conversation_partner(adapter).await;
     let turn = json!({"messages": [
         {"sender_role": "user", "text": "A question"},

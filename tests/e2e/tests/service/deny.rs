@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Adapter, Answer, Answering, Installation, Person, Service, password};
+use crate::harness::{Adapter, Answer, Answering, Installation, Person, Service, claims, password};
 
 on_every_adapter!(everybody_but_the_owner_is_turned_away);
 
@@ -264,12 +264,6 @@ impl Operation {
         }
         failure
     }
-}
-
-/// The payload of a token that the service made.
-fn claims(token: &str) -> Value {
-    let payload = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
 fn signed(algorithm: Algorithm, key: &str, claims: &Value) -> String {

@@ -6,16 +6,23 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Adapter, Answer, Answering, Installation, Service, password, sign_up};
+use crate::harness::{
+    Adapter, Answer, Answering, Installation, Key, Service, at_once, claims, password, sign_up, token,
+};
 
 on_every_adapter!(
     t_006_the_time_of_an_answer_tells_nobody_which_names_exist,
     t_007_after_five_wrong_passwords_there_is_a_pause,
+    t_008_guesses_at_once_do_not_pass_the_counter,
     t_009_the_service_answers_while_passwords_are_checked,
+    t_011_a_token_counts_only_as_it_was_made,
     t_013_a_refresh_token_that_was_used_ends_its_login,
+    t_014_an_answer_that_was_lost_is_given_again,
+    t_015_a_token_that_does_not_fit_revokes_nothing,
     t_016_a_logout_ends_one_login_or_all,
     t_017_a_new_password_ends_every_login,
     t_028_another_email_needs_the_password,
+    t_028_the_51st_login_ends_the_one_used_longest_ago,
     t_029_an_address_logs_in_30_times_a_minute,
     t_029_production_does_not_start_without_a_good_signing_key,
 );
@@ -100,6 +107,27 @@ async fn t_007_after_five_wrong_passwords_there_is_a_pause(adapter: Adapter) {
     }
 }
 
+async fn t_008_guesses_at_once_do_not_pass_the_counter(adapter: Adapter) {
+    let larder = Installation::without_schema(adapter).await;
+    let service = larder.start().await;
+    service.sign_up("ann").await;
+    let guesses = (0..30).map(|number| service.post(LOGIN, &credentials("ann", &format!("a wrong guess {number}"))));
+    let (mut wrong, mut throttled) = (0, 0);
+    for answer in at_once(guesses).await {
+        match answer.status {
+            401 => wrong += 1,
+            _ => {
+                assert_eq!(answer.problem("login_throttled")["status"], 429);
+                throttled += 1;
+            }
+        }
+    }
+    assert!(
+        (1..=5).contains(&wrong) && wrong + throttled == 30,
+        "{wrong} were looked at"
+    );
+}
+
 async fn t_009_the_service_answers_while_passwords_are_checked(adapter: Adapter) {
     let larder = Installation::new(adapter)
         .await
@@ -127,6 +155,74 @@ async fn t_009_the_service_answers_while_passwords_are_checked(adapter: Adapter)
     assert!(times.len() >= 20, "the logins were answered too soon to tell");
     let median = median(times);
     assert!(median < Duration::from_millis(50), "{median:?}");
+}
+
+async fn t_011_a_token_counts_only_as_it_was_made(adapter: Adapter) {
+    const SECRET: &str = "the key that the tests sign with";
+    let larder = Installation::without_schema(adapter).await.with(
+        "LARDER_IDENTITY__JWT__KEYS",
+        &format!("[{{ kid = \"a\", secret = \"{SECRET}\" }}]"),
+    );
+    let service = larder.start().await;
+    let made = service.sign_up("ann").await.token;
+    let good = claims(&made);
+    let header = json!({"alg": "HS256", "typ": "at+jwt", "kid": "a"});
+    let with = |field: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[field] = value;
+        claims
+    };
+    let without = |field: &str| {
+        let mut claims = good.clone();
+        claims.as_object_mut().unwrap().remove(field);
+        claims
+    };
+    let now = good["iat"].as_u64().unwrap();
+    let signed = |claims: &Value| token(&header, claims, Key::Secret(SECRET));
+    let headed = |changes: Value, key| {
+        let mut header = header.clone();
+        header
+            .as_object_mut()
+            .unwrap()
+            .extend(changes.as_object().unwrap().clone());
+        token(&header, &good, key)
+    };
+    for (why, token, code) in [
+        ("alg none", headed(json!({"alg": "none"}), Key::None), "token_invalid"),
+        (
+            "another kid",
+            headed(json!({"kid": "b"}), Key::Secret(SECRET)),
+            "token_invalid",
+        ),
+        (
+            "another type",
+            headed(json!({"typ": "JWT"}), Key::Secret(SECRET)),
+            "token_invalid",
+        ),
+        (
+            "another key",
+            headed(json!({}), Key::Secret("the key that some attacker has...")),
+            "token_invalid",
+        ),
+        ("another aud", signed(&with("aud", json!("somebody"))), "token_invalid"),
+        ("another iss", signed(&with("iss", json!("somebody"))), "token_invalid"),
+        ("no exp", signed(&without("exp")), "token_invalid"),
+        ("long ago", signed(&with("exp", json!(now - 31))), "token_expired"),
+        ("a number", signed(&with("sub", json!(7))), "token_invalid"),
+        ("no roles", signed(&without("roles")), "token_invalid"),
+        ("roles as text", signed(&with("roles", json!("admin"))), "token_invalid"),
+    ] {
+        let answer = service.get(ACCOUNT).bearer_auth(token).answer().await;
+        assert_eq!(answer.status, 401, "{why}: {answer:?}");
+        answer.problem(code);
+    }
+    for (why, token) in [
+        ("as it was", signed(&good)),
+        ("just now", signed(&with("exp", json!(now - 20)))),
+    ] {
+        let answer = service.get(ACCOUNT).bearer_auth(token).answer().await;
+        assert_eq!(answer.status, 200, "{why}: {answer:?}");
+    }
 }
 
 async fn t_013_a_refresh_token_that_was_used_ends_its_login(adapter: Adapter) {
@@ -159,6 +255,49 @@ async fn t_013_a_refresh_token_that_was_used_ends_its_login(adapter: Adapter) {
         (401, 401)
     );
     refresh(&service, &second).await.problem("refresh_invalid");
+}
+
+async fn t_014_an_answer_that_was_lost_is_given_again(adapter: Adapter) {
+    let larder = Installation::without_schema(adapter)
+        .await
+        .with("LARDER_IDENTITY__REFRESH_GRACE", "60s");
+    let service = larder.start().await;
+    service.sign_up("ann").await;
+    let first = tokens(&service, "ann").await;
+    let lost = refresh(&service, &first).await;
+    assert_eq!(lost.status, 200);
+    let given = refresh(&service, &first).await;
+    assert_eq!(given.status, 200, "{given:?}");
+    // Whoever has what was lost is not who has what was given.
+    let thief = refresh(&service, &lost.json()).await;
+    assert_eq!(thief.problem("refresh_reused")["status"], 401);
+    for dead in [&first, &lost.json(), &given.json()] {
+        assert_eq!(status(&service, dead).await, 401);
+    }
+    refresh(&service, &given.json()).await.problem("refresh_invalid");
+}
+
+/// That a token ends when it is not used is a case of `tests/conformance` with a settable clock: the shortest time is an hour.
+async fn t_015_a_token_that_does_not_fit_revokes_nothing(adapter: Adapter) {
+    let larder = Installation::without_schema(adapter).await;
+    let service = larder.start().await;
+    service.sign_up("ann").await;
+    let good = tokens(&service, "ann").await;
+    let text = good["refresh_token"].as_str().unwrap();
+    let (head, tail) = text.split_at(text.len() - 8);
+    let turned: String = tail.chars().map(|c| if c == 'A' { 'B' } else { 'A' }).collect();
+    for bad in [
+        format!("{head}{turned}"),
+        head.to_owned(),
+        format!("{text}A"),
+        "lrr_".to_owned(),
+        String::new(),
+    ] {
+        let answer = service.post(REFRESH, &json!({"refresh_token": bad})).answer().await;
+        assert_eq!(answer.problem("refresh_invalid")["status"], 401, "{bad}");
+    }
+    assert_eq!(status(&service, &good).await, 200);
+    assert_eq!(refresh(&service, &good).await.status, 200);
 }
 
 async fn t_016_a_logout_ends_one_login_or_all(adapter: Adapter) {
@@ -228,6 +367,8 @@ async fn t_017_a_new_password_ends_every_login(adapter: Adapter) {
     service.sign_up("ann").await;
     let (one, other) = (tokens(&service, "ann").await, tokens(&service, "ann").await);
     let token = one["access_token"].as_str().unwrap();
+    let body = json!({"name": "Reader", "scopes": ["chat:read"]});
+    let program = service.with_token(token).make("/auth/api-tokens", &body).await;
     let change = |current: &str, new: &str| {
         let body = json!({"current_password": current, "new_password": new});
         let path = format!("{ACCOUNT}/password");
@@ -249,6 +390,8 @@ async fn t_017_a_new_password_ends_every_login(adapter: Adapter) {
     }
     assert_eq!(status(&service, &pair).await, 200);
     assert_eq!(refresh(&service, &pair).await.status, 200);
+    let program = service.with_token(program["token"].as_str().unwrap());
+    program.get("/chat/sessions").expect(200).await;
     service
         .post(LOGIN, &credentials("ann", &password("ann")))
         .expect(401)
@@ -260,6 +403,12 @@ async fn t_028_another_email_needs_the_password(adapter: Adapter) {
     let larder = Installation::new(adapter).await;
     let service = larder.start().await;
     let ann = service.sign_up("ann").await;
+    let verified = service
+        .by(&ann)
+        .patch(&format!("/auth/users/{}", ann.id()), &json!({"email_verified": true}))
+        .expect(200)
+        .await;
+    assert_eq!(verified.json()["email_verified"], true);
     let change = |body: Value| {
         service
             .request(Method::PATCH, ACCOUNT)
@@ -270,7 +419,7 @@ async fn t_028_another_email_needs_the_password(adapter: Adapter) {
     refused.problem("current_password_wrong");
     let body = json!({"email": "new@example.com", "current_password": password("ann")});
     let changed = change(body).expect(200).await;
-    assert_eq!(changed.header("etag"), "\"2\"");
+    assert_eq!(changed.header("etag"), "\"3\"");
     assert_eq!(changed.json()["email"], "new@example.com");
     assert_eq!(changed.json()["email_verified"], false);
     let stale = change(json!({"username": "anna"})).header("if-match", "\"1\"");
@@ -278,6 +427,30 @@ async fn t_028_another_email_needs_the_password(adapter: Adapter) {
     service.post("/api/v1/auth/sign-up", &sign_up("bob")).expect(201).await;
     let taken = change(json!({"username": "BOB"})).expect(409).await;
     taken.problem("username_taken");
+}
+
+async fn t_028_the_51st_login_ends_the_one_used_longest_ago(adapter: Adapter) {
+    let larder = Installation::without_schema(adapter).await;
+    let service = larder.start().await;
+    // The sign-up is the first.
+    let oldest = service.sign_up("ann").await;
+    let mut logins = Vec::new();
+    for _ in 2..=50 {
+        logins.push(tokens(&service, "ann").await);
+    }
+    // A use makes it the one used last.
+    let used = refresh(&service, &logins[0]).await.json();
+    service.by(&oldest).get(ACCOUNT).expect(200).await;
+    let newest = tokens(&service, "ann").await;
+    service.by(&oldest).get(ACCOUNT).expect(401).await;
+    for alive in [&used, &logins[1], &newest] {
+        assert_eq!(status(&service, alive).await, 200);
+    }
+    tokens(&service, "ann").await;
+    assert_eq!(
+        (status(&service, &logins[1]).await, status(&service, &used).await),
+        (401, 200)
+    );
 }
 
 async fn t_029_an_address_logs_in_30_times_a_minute(adapter: Adapter) {

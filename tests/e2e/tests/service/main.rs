@@ -8,45 +8,29 @@
     reason = "a test says what is wrong by panicking"
 )]
 
-/// Expands every case to one test per storage adapter: `ownership::pg_tokio::a_stranger_sees_nothing`.
-macro_rules! on_every_adapter {
-    ($($case:ident),+ $(,)?) => {
-        on_adapter!(sqlite, Sqlite, $($case),+);
-        on_postgres!($($case),+);
-    };
-}
-
-/// For what only a database that is a process of its own can do: be away.
-macro_rules! on_postgres {
-    ($($case:ident),+ $(,)?) => {
-        on_adapter!(pg_sqlx, PgSqlx, $($case),+);
-        on_adapter!(pg_tokio, PgTokio, $($case),+);
-    };
-}
-
-macro_rules! on_adapter {
-    ($module:ident, $adapter:ident, $($case:ident),+) => {
-        mod $module {
-            $(
-                #[tokio::test]
-                async fn $case() {
-                    super::$case(crate::harness::Adapter::$adapter).await;
-                }
-            )+
-        }
-    };
-}
+#[macro_use]
+mod harness;
 
 mod account;
+mod administration;
+mod api_token;
 mod cli;
 mod conversation;
 mod deny;
 mod erasure;
-mod harness;
+mod external_identity;
+mod favourite;
 mod http;
 mod life;
 mod log;
 mod login;
+mod message;
+mod message_edit;
 mod outage;
 mod ownership;
+mod partial;
+mod prompt;
 mod repetition;
+mod search;
+mod session;
+mod summary;

@@ -5,10 +5,9 @@ use tokio::task::JoinSet;
 
 use crate::harness::{Adapter, Answer, Answering, Installation};
 
-on_every_adapter!(a_turn_that_is_sent_20_times_is_taken_once);
+on_every_adapter!(t_032_a_turn_that_is_sent_50_times_is_taken_once);
 
-/// T-032.
-async fn a_turn_that_is_sent_20_times_is_taken_once(adapter: Adapter) {
+async fn t_032_a_turn_that_is_sent_50_times_is_taken_once(adapter: Adapter) {
     let larder = Installation::new(adapter).await;
     let service = larder.start().await;
     let (ann, bob) = (service.sign_up("ann").await, service.sign_up("bob").await);
@@ -20,7 +19,7 @@ async fn a_turn_that_is_sent_20_times_is_taken_once(adapter: Adapter) {
         let request = service.post("/api/v1/chat/turns", turn);
         request.header("idempotency-key", "key-of-a-turn").bearer_auth(token)
     };
-    let mut sends: JoinSet<Answer> = (0..20).map(|_| keyed(&ann.token, &turn).answer()).collect();
+    let mut sends: JoinSet<Answer> = (0..50).map(|_| keyed(&ann.token, &turn).answer()).collect();
     let mut answers = Vec::new();
     while let Some(answer) = sends.join_next().await {
         answers.push(answer.unwrap());
@@ -35,7 +34,7 @@ async fn a_turn_that_is_sent_20_times_is_taken_once(adapter: Adapter) {
             .get("idempotency-replayed")
             .is_some_and(|value| value == "true")
     };
-    assert_eq!(answers.iter().filter(|answer| is_replayed(answer)).count(), 19);
+    assert_eq!(answers.iter().filter(|answer| is_replayed(answer)).count(), 49);
 
     let other = json!({"messages": [{"sender_role": "user", "text": "Another question"}]});
     keyed(&ann.token, &other).expect(422).await.problem("key_reused");

@@ -28,6 +28,14 @@ pub(crate) struct Service {
 pub(crate) struct Person {
     pub(crate) user: Value,
     pub(crate) token: String,
+    pub(crate) refresh_token: String,
+}
+
+/// Requests with a token. Paths are below `/api/v1`, or whole ones as a `Location` has them.
+#[derive(Clone, Copy)]
+pub(crate) struct By<'a> {
+    service: &'a Service,
+    token: &'a str,
 }
 
 impl Service {
@@ -69,6 +77,16 @@ impl Service {
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder {
         self.request(Method::POST, path).json(body)
+    }
+
+    /// Requests of somebody.
+    pub(crate) fn by<'a>(&'a self, person: &'a Person) -> By<'a> {
+        self.with_token(&person.token)
+    }
+
+    /// Requests of whoever has this token.
+    pub(crate) fn with_token<'a>(&'a self, token: &'a str) -> By<'a> {
+        By { service: self, token }
     }
 
     /// Waits until every context can be used.
@@ -132,14 +150,103 @@ impl Service {
     }
 }
 
+impl By<'_> {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = match path.starts_with("/api/") {
+            true => self.service.request(method, path),
+            false => self.service.request(method, &format!("/api/v1{path}")),
+        };
+        request.bearer_auth(self.token)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.request(Method::POST, path).json(body)
+    }
+
+    /// Makes a message a favourite.
+    pub(crate) async fn mark(&self, message: &str) {
+        let path = format!("/chat/messages/{message}/favourite");
+        self.request(Method::PUT, &path).expect(204).await;
+    }
+
+    /// Brings back what is in the trash.
+    pub(crate) fn restore(&self, path: &str) -> RequestBuilder {
+        self.request(Method::POST, &format!("{path}/restore"))
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.request(Method::PUT, path).json(body)
+    }
+
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.request(Method::PATCH, path).json(body)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
+        self.request(Method::DELETE, path)
+    }
+
+    /// What is at a path.
+    pub(crate) async fn read(&self, path: &str) -> Value {
+        self.get(path).expect(200).await.json()
+    }
+
+    /// The rows of one page of a list.
+    pub(crate) async fn list(&self, path: &str) -> Vec<Value> {
+        let Value::Array(rows) = self.read(path).await["data"].take() else {
+            panic!("{path} is no list");
+        };
+        rows
+    }
+
+    /// What a POST that must succeed with 201 made.
+    pub(crate) async fn make(&self, path: &str, body: &Value) -> Value {
+        self.post(path, body).expect(201).await.json()
+    }
+
+    /// Makes a session with one message for each text, alternately of the user and the assistant.
+    pub(crate) async fn converse(&self, texts: &[&str]) -> (String, Vec<String>) {
+        let roles = ["user", "assistant"].iter().cycle();
+        let messages: Vec<Value> = texts
+            .iter()
+            .zip(roles)
+            .map(|(text, role)| json!({"sender_role": role, "text": text}))
+            .collect();
+        let made = self.make("/chat/turns", &json!({"messages": messages})).await;
+        let messages = made["messages"].as_array().expect("messages").iter().map(id_of);
+        (id_of(&made["session"]), messages.collect())
+    }
+}
+
 impl Person {
     fn of(answer: &Answer) -> Self {
         let body = answer.json();
+        let token = |name: &str| body[name].as_str().expect("a token").to_owned();
         Self {
             user: body["user"].clone(),
-            token: body["access_token"].as_str().expect("an access token").to_owned(),
+            token: token("access_token"),
+            refresh_token: token("refresh_token"),
         }
     }
+
+    /// The id of the account.
+    pub(crate) fn id(&self) -> String {
+        id_of(&self.user)
+    }
+}
+
+/// The id of what an answer shows.
+pub(crate) fn id_of(resource: &Value) -> String {
+    resource["id"].as_str().expect("an id").to_owned()
+}
+
+/// The values of one field of rows.
+pub(crate) fn each(rows: &[Value], field: &str) -> Vec<Value> {
+    rows.iter().map(|row| row[field].clone()).collect()
 }
 
 /// What `username` sends to sign up.
