@@ -69,6 +69,7 @@ use crate::outbound::{
     StorageError, Store, StoredAnswer, TokenError, TokenIssuer, TokenVerifier, UnitOfWork,
 };
 use crate::outbound::{ErasableContext, OwnedRows};
+use crate::outbound::{Event, Observer};
 use crate::outbound::{ExternalTokenError, ExternalTokenVerifier};
 
 mock! {
@@ -905,6 +906,25 @@ impl Default for FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Instant {
         Instant::from_micros(self.0.load(Ordering::SeqCst)).unwrap_or(Instant::EPOCH)
+    }
+}
+
+/// Remembers what it was told.
+#[derive(Debug, Default)]
+pub struct Observed(Mutex<Vec<Event>>);
+
+impl Observed {
+    /// Everything so far, in order.
+    pub fn events(&self) -> Vec<Event> {
+        self.0.lock().map(|events| events.clone()).unwrap_or_default()
+    }
+}
+
+impl Observer for Observed {
+    fn observe(&self, event: Event) {
+        if let Ok(mut events) = self.0.lock() {
+            events.push(event);
+        }
     }
 }
 

@@ -1,12 +1,8 @@
 //! Who is at the other end of a connection: the device, its address, and how often that address may come.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::IpNet;
 use larder_ports::inbound::identity::ClientInfo;
 use poem::http::HeaderMap;
@@ -14,13 +10,12 @@ use poem::http::header::USER_AGENT;
 use poem::web::RemoteAddr;
 use poem::{Addr, FromRequest, Request, RequestBody};
 
+use crate::middleware::Counted;
 use crate::problem::{Code, Problem};
+use crate::rate::{Rate, Standing};
 
 /// The header to which every proxy appends the address that it was called from.
 const FORWARDED_FOR: &str = "x-forwarded-for";
-
-/// Addresses that are remembered before those that could come again freely are looked for and dropped.
-const CLEANED_EVERY: u32 = 1_000;
 
 /// Finds out from which address a request comes, and refuses it when it comes from there too often (`ID-13`).
 #[derive(Clone)]
@@ -28,9 +23,7 @@ pub(crate) struct Doorkeeper(Arc<Inner>);
 
 struct Inner {
     trusted_proxies: Vec<IpNet>,
-    rate: Option<DefaultKeyedRateLimiter<IpAddr>>,
-    clock: DefaultClock,
-    let_in: AtomicU32,
+    rate: Option<Rate<IpAddr>>,
 }
 
 impl Doorkeeper {
@@ -38,9 +31,7 @@ impl Doorkeeper {
     pub(crate) fn new(trusted_proxies: Vec<IpNet>, per_minute: u32) -> Self {
         Self(Arc::new(Inner {
             trusted_proxies,
-            rate: NonZeroU32::new(per_minute).map(|count| RateLimiter::keyed(Quota::per_minute(count))),
-            clock: DefaultClock::default(),
-            let_in: AtomicU32::new(0),
+            rate: Rate::new(per_minute),
         }))
     }
 
@@ -65,17 +56,21 @@ impl Doorkeeper {
         address
     }
 
-    /// Counts a request of an address.
-    fn admit(&self, address: IpAddr) -> Result<(), Problem> {
-        let Some(rate) = &self.0.rate else { return Ok(()) };
-        if let Err(until) = rate.check_key(&subscriber(address)) {
-            let wait = until.wait_time_from(self.0.clock.now());
-            return Err(Problem::new(Code::LoginThrottled).retry_after_span(wait));
+    /// The subscriber who sends a request; none where it comes over no network.
+    pub(crate) fn subscriber(&self, request: &Request) -> Option<IpAddr> {
+        self.sender(request).map(subscriber)
+    }
+
+    fn sender(&self, request: &Request) -> Option<IpAddr> {
+        match request.remote_addr() {
+            RemoteAddr(Addr::SocketAddr(peer)) => Some(self.address(peer.ip(), request.headers())),
+            RemoteAddr(Addr::Unix(_) | Addr::Custom(..)) => None,
         }
-        if self.0.let_in.fetch_add(1, Ordering::Relaxed) % CLEANED_EVERY == CLEANED_EVERY - 1 {
-            rate.retain_recent();
-        }
-        Ok(())
+    }
+
+    /// Counts a request of an address; `None` where nothing is counted.
+    fn count(&self, address: IpAddr) -> Option<Result<Standing, Standing>> {
+        self.0.rate.as_ref().map(|rate| rate.count(subscriber(address)))
     }
 
     fn of(request: &Request) -> Result<&Self, Problem> {
@@ -104,10 +99,7 @@ pub(crate) struct Client(pub(crate) ClientInfo);
 
 impl Client {
     fn of(request: &Request) -> Result<(Self, Option<IpAddr>), Problem> {
-        let address = match &request.remote_addr() {
-            RemoteAddr(Addr::SocketAddr(peer)) => Some(Doorkeeper::of(request)?.address(peer.ip(), request.headers())),
-            RemoteAddr(Addr::Unix(_) | Addr::Custom(..)) => None,
-        };
+        let address = Doorkeeper::of(request)?.sender(request);
         let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
         let info = ClientInfo {
             user_agent: user_agent.map(|text| text.chars().take(400).collect()),
@@ -131,8 +123,9 @@ pub(crate) struct CountedClient(pub(crate) ClientInfo);
 impl<'a> FromRequest<'a> for CountedClient {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
         let (Client(info), address) = Client::of(request)?;
-        if let Some(address) = address {
-            Doorkeeper::of(request)?.admit(address)?;
+        let door = Doorkeeper::of(request)?;
+        if let Some(counted) = address.and_then(|address| door.count(address)) {
+            Counted::note(request, "sign-in", counted, Code::LoginThrottled)?;
         }
         Ok(Self(info))
     }
@@ -185,30 +178,20 @@ mod tests {
     #[test]
     fn id_13_every_subscriber_has_a_bucket_of_its_own() {
         let door = Doorkeeper::new(Vec::new(), 3);
-        let refusals = |address: &str, count: usize| (0..count).filter(|_| door.admit(ip(address)).is_err()).count();
+        let refusals = |address: &str, count: usize| {
+            let counted = (0..count).filter_map(|_| door.count(ip(address)));
+            counted.filter(Result::is_err).count()
+        };
         assert_eq!(refusals("203.0.113.9", 5), 2);
         assert_eq!(refusals("203.0.113.10", 3), 0);
         assert_eq!(refusals("2001:db8::1", 3), 0);
         assert_eq!(refusals("2001:db8::ffff:1", 1), 1);
         assert_eq!(refusals("2001:db8:0:1::1", 3), 0);
-        let refused = door.admit(ip("203.0.113.9")).unwrap_err();
-        assert_eq!(refused.code(), Code::LoginThrottled);
     }
 
     #[test]
     fn id_13_zero_is_off() {
         let door = Doorkeeper::new(Vec::new(), 0);
-        assert!((0..1_000).all(|_| door.admit(ip("203.0.113.9")).is_ok()));
-    }
-
-    #[test]
-    fn addresses_are_forgotten_once_they_could_come_freely() {
-        // So many a minute that a bucket is full again at once.
-        let door = Doorkeeper::new(Vec::new(), u32::MAX);
-        for number in 0..2 * CLEANED_EVERY {
-            door.admit(IpAddr::from(number.to_be_bytes())).unwrap();
-        }
-        let rate = door.0.rate.as_ref().unwrap();
-        assert!(rate.len() < 2 * CLEANED_EVERY as usize);
+        assert!(door.count(ip("203.0.113.9")).is_none());
     }
 }

@@ -114,14 +114,11 @@ struct HealthBody {
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Operations on the service itself. All are public.
-pub(crate) struct HealthApi {
-    pub(crate) readiness: Arc<dyn Readiness>,
-    pub(crate) clock: Arc<dyn Clock>,
-}
+/// What a newcomer finds at the root.
+pub(crate) struct WelcomeApi;
 
 #[OpenApi(tag = "Tag::Service")]
-impl HealthApi {
+impl WelcomeApi {
     /// Find your way
     #[oai(path = "/", method = "get", operation_id = "welcome")]
     async fn welcome(&self) -> Answer<Shown<WelcomeBody>, BARE> {
@@ -132,7 +129,16 @@ impl HealthApi {
             openapi: "/openapi.json".to_owned(),
         })?)
     }
+}
 
+/// Operations on the service itself. All are public.
+pub(crate) struct HealthApi {
+    pub(crate) readiness: Arc<dyn Readiness>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+#[OpenApi(tag = "Tag::Service")]
+impl HealthApi {
     /// Is the process alive?
     ///
     /// Asks no store: for whoever restarts the process.

@@ -7,6 +7,7 @@
 //! `problem.rs`, a new error of a port to `failure.rs`; then refresh the document with
 //! `cargo run -- openapi > openapi/openapi.json`.
 
+mod admin;
 mod answer;
 mod body;
 mod chat;
@@ -21,6 +22,8 @@ mod identity;
 mod middleware;
 mod page;
 mod problem;
+mod rate;
+mod server;
 mod values;
 
 use std::sync::Arc;
@@ -34,12 +37,17 @@ use larder_ports::inbound::chat::{PromptUseCases, SummaryUseCases, TagUseCases};
 use larder_ports::inbound::identity::ExternalIdentityUseCases;
 use larder_ports::inbound::identity::{AccountUseCases, Authentication, LoginUseCases};
 use larder_ports::inbound::identity::{ApiTokenUseCases, ErasureUseCases, InvitationUseCases, UserUseCases};
-use larder_ports::outbound::{Clock, IdGenerator};
+use larder_ports::outbound::{Clock, IdGenerator, Observer};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 use poem_openapi::Tags;
 
+use rate::Rate;
+
+pub use admin::{Admin, Exposition, admin_endpoint};
 pub use compat::CompatOptions;
 pub use docs::openapi_document;
+pub use middleware::Origin;
+pub use server::{Server, ServerOptions};
 
 /// What the adapter needs of the application.
 pub struct Api {
@@ -83,6 +91,8 @@ pub struct Api {
     pub clock: Arc<dyn Clock>,
     /// Request ids.
     pub ids: Arc<dyn IdGenerator>,
+    /// Who counts requests.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// What can be configured.
@@ -98,6 +108,14 @@ pub struct HttpOptions {
     pub ip_rate_per_minute: u32,
     /// The compatibility surface.
     pub compat: CompatOptions,
+    /// How many requests one address may send in a minute; more is 429. 0, the default, is any number.
+    pub address_rate_per_minute: u32,
+    /// How many requests may be sent in a minute for one account, with whichever token; more is 429. 0, the default, is any number.
+    pub account_rate_per_minute: u32,
+    /// Origins whose scripts may ask this service from a browser. None by default.
+    pub origins: Vec<Origin>,
+    /// For how long browsers are to come by TLS only. Not told by default: only whoever put TLS in front may say so.
+    pub hsts: Option<Duration>,
 }
 
 impl Default for HttpOptions {
@@ -108,6 +126,10 @@ impl Default for HttpOptions {
             trusted_proxies: Vec::new(),
             ip_rate_per_minute: 30,
             compat: CompatOptions::default(),
+            address_rate_per_minute: 0,
+            account_rate_per_minute: 0,
+            origins: Vec::new(),
+            hsts: None,
         }
     }
 }
@@ -147,7 +169,13 @@ enum Tag {
 type Operations = (NativeOperations, compat::Surface<compat::Operations>);
 
 /// A tuple has at most 16 parts, so there is one for each context.
-type NativeOperations = (IdentityOperations, ChatOperations, health::HealthApi, docs::DocsApi);
+type NativeOperations = (
+    IdentityOperations,
+    ChatOperations,
+    health::WelcomeApi,
+    health::HealthApi,
+    docs::DocsApi,
+);
 
 type IdentityOperations = (
     identity::AccountApi,
@@ -199,6 +227,7 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
     let native: NativeOperations = (
         identity,
         chat,
+        health::WelcomeApi,
         health::HealthApi {
             readiness: api.readiness,
             clock: api.clock,
@@ -206,14 +235,22 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
         docs::DocsApi,
     );
     let operations: Operations = (native, compat::Surface::new(compat, options.compat.clone()));
+    let door = client::Doorkeeper::new(options.trusted_proxies, options.ip_rate_per_minute);
     let routes = docs::service(operations)
         .into_endpoint()
         .data(api.authentication)
         .data(body::BodyLimit(options.body_limit))
-        .data(client::Doorkeeper::new(
-            options.trusted_proxies,
-            options.ip_rate_per_minute,
-        ));
-    let surface = compat::SurfaceLayer::new::<compat::Operations>(options.compat);
-    middleware::around(routes, surface, api.ids, options.request_deadline)
+        .data(door.clone());
+    let around = middleware::Around {
+        ids: api.ids,
+        observer: api.observer,
+        deadline: options.request_deadline,
+        door,
+        addresses: Rate::new(options.address_rate_per_minute),
+        owners: Rate::new(options.account_rate_per_minute).map(Arc::new),
+        origins: options.origins,
+        hsts: options.hsts,
+        compat: options.compat,
+    };
+    around.put(routes)
 }

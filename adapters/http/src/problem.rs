@@ -104,6 +104,7 @@ codes! {
     PasswordUnchanged "password_unchanged" UNPROCESSABLE_ENTITY "Password unchanged" "The new password is the one that the account has; see errors."
     PreconditionRequired "precondition_required" PRECONDITION_REQUIRED "Precondition required" "Send the header If-Match with the tag of the version that you read, or *."
     LoginThrottled "login_throttled" TOO_MANY_REQUESTS "Too many attempts" "Wait for the seconds of Retry-After before the next attempt."
+    RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests" "Wait for the seconds of Retry-After before the next request."
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error" "This is a bug. The log has its cause under the request id."
     DatabaseUnavailable "database_unavailable" SERVICE_UNAVAILABLE "Database unavailable" "Nothing was written. Send the same request again later."
     PoolExhausted "pool_exhausted" SERVICE_UNAVAILABLE "Too busy" "Nothing was written. Send the same request again later."
@@ -266,18 +267,12 @@ impl Problem {
         };
         // Strings and a number always serialise.
         let body = serde_json::to_vec(&document).unwrap_or_default();
-        self.respond(status, PROBLEM_JSON, body, request_id)
+        self.respond(status, PROBLEM_JSON, body)
     }
 
     /// The answer with a body of any form, and the headers that go with the problem. Logs the source, if there is one.
-    pub(crate) fn respond(
-        self,
-        status: StatusCode,
-        content_type: &'static str,
-        body: Vec<u8>,
-        request_id: &str,
-    ) -> Response {
-        self.log(request_id);
+    pub(crate) fn respond(self, status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response {
+        self.log();
         let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -303,7 +298,7 @@ impl Problem {
         Response::from_parts(parts, body.into())
     }
 
-    fn log(&self, request_id: &str) {
+    fn log(&self) {
         let Some(source) = &self.source else { return };
         let code = self.code.as_str();
         let mut chain = source.to_string();
@@ -314,9 +309,9 @@ impl Problem {
             next = cause.source();
         }
         if self.code == Code::Internal {
-            tracing::error!(target: "larder::problem", request_id, code, cause = chain, "request failed");
+            tracing::error!(target: "larder::problem", code, cause = chain, "request failed");
         } else {
-            tracing::warn!(target: "larder::problem", request_id, code, cause = chain, "request failed");
+            tracing::warn!(target: "larder::problem", code, cause = chain, "request failed");
         }
     }
 }

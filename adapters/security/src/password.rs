@@ -1,9 +1,9 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bcrypt::HashParts;
-use larder_ports::outbound::{HashingError, PasswordHasher};
+use larder_ports::outbound::{Event, HashingError, Observer, PasswordHasher, Unobserved};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -31,11 +31,12 @@ pub struct BcryptConfig {
 }
 
 /// Hashes passwords with bcrypt on a bounded number of blocking threads (`ID-06`).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BcryptHasher {
     cost: u32,
     workers: Arc<Semaphore>,
     max_wait: Duration,
+    observer: Arc<dyn Observer>,
 }
 
 impl BcryptHasher {
@@ -45,7 +46,14 @@ impl BcryptHasher {
             cost: config.cost,
             workers: Arc::new(Semaphore::new(config.workers.max(1))),
             max_wait: config.max_wait,
+            observer: Arc::new(Unobserved),
         }
+    }
+
+    /// Tells somebody how many passwords wait, and for how long.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
     }
 
     /// Runs `work` on a blocking thread once a worker is free.
@@ -53,10 +61,12 @@ impl BcryptHasher {
         &self,
         work: impl FnOnce() -> Result<T, HashingError> + Send + 'static,
     ) -> Result<T, HashingError> {
+        let waiting = Waiting::new(self.observer.as_ref());
         let permit = timeout(self.max_wait, Arc::clone(&self.workers).acquire_owned())
             .await
             .map_err(|_| HashingError::Overloaded)?
             .map_err(internal)?;
+        waiting.end();
         spawn_blocking(move || {
             // The worker is busy until the work is done, even if nobody waits for it any more.
             let _permit = permit;
@@ -86,6 +96,39 @@ impl PasswordHasher for BcryptHasher {
 
     fn is_outdated(&self, hash: &str) -> bool {
         parse(hash).is_none_or(|parts| parts.get_cost() != self.cost)
+    }
+}
+
+/// A password in the queue. It is told once how its waiting ended, also when the request is cancelled.
+struct Waiting<'a> {
+    observer: &'a dyn Observer,
+    since: Instant,
+    is_over: bool,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(observer: &'a dyn Observer) -> Self {
+        observer.observe(Event::HashingQueued);
+        Self {
+            observer,
+            since: Instant::now(),
+            is_over: false,
+        }
+    }
+
+    /// A worker was found.
+    fn end(mut self) {
+        self.is_over = true;
+        let waited = self.since.elapsed();
+        self.observer.observe(Event::HashingBegan { waited });
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.observer.observe(Event::HashingGivenUp);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use larder_migrations::Context;
 use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::identity::IdentityUnit;
-use larder_ports::outbound::{Access, Probe, StorageError, Store};
+use larder_ports::outbound::{Access, Observer, Probe, StorageError, Store, Unobserved};
 
 use crate::{Catalogue, Connection, Failure, Pool, Unit};
 
@@ -13,6 +13,7 @@ use crate::{Catalogue, Connection, Failure, Pool, Unit};
 pub struct SqlStore<P> {
     pool: P,
     catalogue: Arc<Catalogue>,
+    observer: Arc<dyn Observer>,
 }
 
 impl<P: Pool> SqlStore<P> {
@@ -21,7 +22,14 @@ impl<P: Pool> SqlStore<P> {
         Self {
             pool,
             catalogue: Arc::new(Catalogue::new(P::Connection::DIALECT, schema)),
+            observer: Arc::new(Unobserved),
         }
+    }
+
+    /// Tells somebody of every statement and unit.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
     }
 
     /// Closes every connection.
@@ -37,6 +45,7 @@ impl<P: Pool> SqlStore<P> {
             Arc::clone(&self.catalogue),
             context,
             access,
+            Arc::clone(&self.observer),
         )))
     }
 }

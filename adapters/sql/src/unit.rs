@@ -1,9 +1,9 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use larder_migrations::Context;
-use larder_ports::outbound::{Access, StorageError, UnitOfWork};
+use larder_ports::outbound::{Access, Event, Observer, StorageError, UnitEnd, UnitOfWork};
 
 use crate::{Catalogue, Connection, Effect, FailureKind, Statement, Value};
 
@@ -23,6 +23,9 @@ pub struct Unit<C: Connection> {
     /// Whether BEGIN was sent.
     is_open: bool,
     latch: Latch,
+    /// How it ends, unless it is committed.
+    end: UnitEnd,
+    observer: Arc<dyn Observer>,
 }
 
 /// What is known about the last statement. PostgreSQL turns COMMIT into ROLLBACK after a failed statement and the drivers still
@@ -41,7 +44,13 @@ enum Latch {
 
 impl<C: Connection> Unit<C> {
     /// A unit on a connection on which nothing is open.
-    pub fn new(connection: C, catalogue: Arc<Catalogue>, context: Context, access: Access) -> Self {
+    pub fn new(
+        connection: C,
+        catalogue: Arc<Catalogue>,
+        context: Context,
+        access: Access,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         Self {
             connection: Some(connection),
             catalogue,
@@ -49,6 +58,11 @@ impl<C: Connection> Unit<C> {
             access,
             is_open: false,
             latch: Latch::Clear,
+            end: match access {
+                Access::Read => UnitEnd::Read,
+                Access::Write => UnitEnd::RolledBack,
+            },
+            observer,
         }
     }
 
@@ -76,7 +90,14 @@ impl<C: Connection> Unit<C> {
         // Set before anything is sent: if this future is dropped below, the unit knows.
         self.latch = Latch::InFlight;
         self.is_open |= begin;
+        let sent_at = Instant::now();
         let answer = connection.run(begin, text, values).await;
+        self.observer.observe(Event::StatementEnded {
+            context: self.context.name(),
+            statement: statement.name,
+            is_ok: answer.is_ok(),
+            took: sent_at.elapsed(),
+        });
         self.latch = match &answer {
             Ok(_) => Latch::Clear,
             Err(failure) if failure.kind == FailureKind::Lost => Latch::Lost,
@@ -84,7 +105,9 @@ impl<C: Connection> Unit<C> {
         };
         answer.map_err(|failure| {
             tracing::debug!(statement = statement.name, error = %failure, kind = ?failure.kind, "statement failed");
-            failure.of_statement()
+            let error = failure.of_statement();
+            self.end = end_of(&error);
+            error
         })
     }
 
@@ -127,8 +150,11 @@ impl<C: Connection> UnitOfWork for Unit<C> {
             if let Err(failure) = connection.commit().await {
                 // The connection is dropped with the unit, and so closed: nobody knows what is open on it.
                 self.latch = Latch::Lost;
-                return Err(failure.of_commit());
+                let error = failure.of_commit();
+                self.end = end_of(&error);
+                return Err(error);
             }
+            self.end = UnitEnd::Committed;
         }
         if let Some(connection) = self.end() {
             connection.give_back();
@@ -160,6 +186,10 @@ impl<C: Connection> Drop for Unit<C> {
     /// Rolls back in the background (rule 5). Where that can't be done cleanly, the connection is dropped, which closes it and
     /// makes the database roll back.
     fn drop(&mut self) {
+        self.observer.observe(Event::UnitEnded {
+            context: self.context.name(),
+            end: self.end,
+        });
         let Some(mut connection) = self.end() else { return };
         match self.latch {
             Latch::InFlight | Latch::Lost => {}
@@ -174,5 +204,14 @@ impl<C: Connection> Drop for Unit<C> {
                 }
             }
         }
+    }
+}
+
+/// How a unit ends in which this went wrong.
+fn end_of(error: &StorageError) -> UnitEnd {
+    match error {
+        StorageError::Broken(_) => UnitEnd::RolledBack,
+        StorageError::Contended => UnitEnd::Contended,
+        _ => UnitEnd::Failed,
     }
 }

@@ -1,22 +1,22 @@
 //! `larder serve`.
 
+use std::future::pending;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_http::{CompatOptions, HttpOptions};
+use larder_http::{CompatOptions, HttpOptions, Server, ServerOptions};
 use larder_ports::inbound::identity::ErasureWork;
 use larder_ports::outbound::identity::IdentityUnit;
-use larder_ports::outbound::{Access, StorageError, Store};
-use poem::Server;
-use poem::listener::TcpAcceptor;
+use larder_ports::outbound::{Access, Observer, StorageError, Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::cli::say;
-use crate::config::Config;
+use crate::config::{Config, Http, variable_of};
 use crate::exit::{Exit, Status, chain};
 use crate::gate::{Gate, Stopping};
 use crate::schema::{Plan, SchemaError, prepare};
@@ -30,15 +30,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a service that was asked to stop still takes connections, so that its readiness can be seen to end (`CF-54`).
 const FAREWELL: Duration = Duration::from_millis(200);
 
+/// Most connections of operators.
+const MOST_OPERATORS: usize = 32;
+
 /// Signals that come so soon after the first one are the same request to stop.
 const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 /// Takes requests until the process is asked to stop. `program` is how it was started, for the commands that are shown.
 pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
     let stopping = Stopping::default();
-    let stores = wiring::open(config)?;
-    let (api, erasures) = wiring::api(config, &stores, stopping.clone())?;
-    let (acceptor, address) = listen(config).await?;
+    let metrics = wiring::metrics();
+    let observer: Arc<dyn Observer> = metrics.clone();
+    let stores = wiring::open(config, &observer)?;
+    let (api, erasures) = wiring::api(config, &stores, stopping.clone(), Arc::clone(&observer))?;
+    let listener = listen(config.http.listen, "--listen").await?;
+    let address = address_of(&listener)?;
+    let admin_listener = listen_for_operators(config).await?;
+    let admin_address = admin_listener.as_ref().map(address_of).transpose()?;
 
     let mut keepers = JoinSet::new();
     let mut told = Vec::with_capacity(stores.len());
@@ -49,6 +57,7 @@ pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
     let has_users = any_users(wiring::identity_store(&stores)?).await.ok();
     let welcome = Welcome {
         address,
+        admin_address,
         stores: told,
         sign_up: config.identity.sign_up,
         has_users,
@@ -58,34 +67,33 @@ pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
     let (first_signal, second_signal) = signals().map_err(|error| Exit::of(Status::Unexpected, &error))?;
     say(&welcome.text());
 
-    let endpoint = larder_http::endpoint(
-        api,
-        HttpOptions {
-            body_limit: config.http.body_limit,
-            request_deadline: config.http.request_deadline,
-            trusted_proxies: config.http.trusted_proxies.clone(),
-            ip_rate_per_minute: config.identity.ip_rate_per_minute,
-            compat: CompatOptions {
-                is_enabled: config.compat.enabled,
-                mount: config.compat.mount.clone(),
-                sunset: config.compat.sunset,
-                max_messages: config.compat.max_messages,
-            },
-        },
-    );
+    if let Some(listener) = admin_listener {
+        let endpoint = larder_http::admin_endpoint(wiring::admin(&api, metrics));
+        let options = ServerOptions {
+            max_connections: MOST_OPERATORS,
+            ..server_options(&config.http)
+        };
+        let server = Server::new("admin", endpoint, options, Arc::clone(&observer));
+        // Until the very end, so that the end can be watched.
+        keepers.spawn(async move {
+            server.run(listener, pending(), Duration::ZERO).await;
+        });
+    }
+    let endpoint = larder_http::endpoint(api, http_options(config));
+    let server = Server::new("http", endpoint, server_options(&config.http), observer);
     let asked_to_stop = async {
         let _ = first_signal.await;
         stopping.begin();
         tracing::info!(drain = ?config.http.drain, "stopping");
         sleep(FAREWELL).await;
     };
-    let serving = Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(
-        endpoint,
-        asked_to_stop,
-        Some(config.http.drain),
-    );
     let outcome = tokio::select! {
-        served = serving => served.map_err(|error| Exit::of(Status::Unexpected, &error)),
+        late = server.run(listener, asked_to_stop, config.http.drain) => {
+            if late > 0 {
+                tracing::warn!(late, "connections were closed before their requests were answered");
+            }
+            Ok(())
+        }
         Ok(()) = second_signal => Err(Exit::new(Status::Unexpected, "stopped before every request was answered")),
     };
     keepers.shutdown().await;
@@ -95,25 +103,69 @@ pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
     outcome
 }
 
-async fn listen(config: &Config) -> Result<(TcpAcceptor, std::net::SocketAddr), Exit> {
-    let address = config.http.listen;
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        Ok((TcpAcceptor::from_tokio(listener)?, address))
-    };
-    bound.await.map_err(|error: io::Error| {
+fn http_options(config: &Config) -> HttpOptions {
+    HttpOptions {
+        body_limit: config.http.body_limit,
+        request_deadline: config.http.request_deadline,
+        trusted_proxies: config.http.trusted_proxies.clone(),
+        ip_rate_per_minute: config.identity.ip_rate_per_minute,
+        address_rate_per_minute: config.limits.address_per_minute,
+        account_rate_per_minute: config.limits.account_per_minute,
+        origins: config.http.origins.clone(),
+        hsts: config.http.hsts,
+        compat: CompatOptions {
+            is_enabled: config.compat.enabled,
+            mount: config.compat.mount.clone(),
+            sunset: config.compat.sunset,
+            max_messages: config.compat.max_messages,
+        },
+    }
+}
+
+fn server_options(http: &Http) -> ServerOptions {
+    ServerOptions {
+        max_connections: http.max_connections,
+        header_timeout: http.header_timeout,
+        keep_alive: http.keep_alive,
+        write_timeout: http.write_timeout,
+    }
+}
+
+/// Listens at an address, which `setting` chooses.
+async fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, Exit> {
+    TcpListener::bind(address).await.map_err(|error| {
         let text = match error.kind() {
             io::ErrorKind::AddrInUse => {
-                format!("{address} is taken by another program; stop it or choose another address with --listen")
+                format!("{address} is taken by another program; stop it or choose another address with {setting}")
             }
             io::ErrorKind::PermissionDenied => {
-                format!("{address} may not be used by this user; choose a port above 1023 with --listen")
+                format!("{address} may not be used by this user; choose a port above 1023 with {setting}")
             }
             _ => format!("requests can't be taken on {address}: {error}"),
         };
         Exit::new(Status::Unexpected, text)
     })
+}
+
+/// Listens for operators, where they are to be served. An address that nobody chose is done without when it is taken, so that a
+/// second service on one machine starts by itself.
+async fn listen_for_operators(config: &Config) -> Result<Option<TcpListener>, Exit> {
+    let Some(address) = config.admin.listen else {
+        return Ok(None);
+    };
+    match listen(address, &variable_of("admin.listen")).await {
+        Err(exit) if config.admin.is_default => {
+            tracing::warn!("no metrics are served: {exit}");
+            Ok(None)
+        }
+        outcome => outcome.map(Some),
+    }
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, Exit> {
+    listener
+        .local_addr()
+        .map_err(|error| Exit::of(Status::Unexpected, &error))
 }
 
 /// Carries the plan of a store out and opens its gate; answers whether it is open. A store that is away is tried again in the

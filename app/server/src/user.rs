@@ -1,11 +1,13 @@
 //! `larder user`.
 
 use std::io::{self, BufRead, IsTerminal};
+use std::sync::Arc;
 
 use larder_domain::Invalid;
 use larder_domain::identity::Role;
 use larder_ports::inbound::identity::{AccountUseCases, SetPasswordError, SignUp, SignUpError, UserUseCases};
 use larder_ports::inbound::{Failure, NotFoundError};
+use larder_ports::outbound::{Observer, Unobserved};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::cli::say;
@@ -72,7 +74,8 @@ pub(crate) async fn promote(config: &Config, login: &str) -> Result<(), Exit> {
 
 /// Every store, ready to be used.
 async fn ready(config: &Config) -> Result<Vec<OpenStore>, Exit> {
-    let stores = wiring::open(config)?;
+    let observer: Arc<dyn Observer> = Arc::new(Unobserved);
+    let stores = wiring::open(config, &observer)?;
     for store in &stores {
         prepare(&store.plan).await.map_err(SchemaError::into_exit)?;
         store.gate.open();

@@ -9,6 +9,8 @@ use larder_services::identity::SignUpMode;
 pub(crate) struct Welcome<'a> {
     /// The listener's own address.
     pub(crate) address: SocketAddr,
+    /// That of the listener for operators.
+    pub(crate) admin_address: Option<SocketAddr>,
     /// Where each distinct store is, and whether it can be reached.
     pub(crate) stores: Vec<(String, bool)>,
     pub(crate) sign_up: SignUpMode,
@@ -35,6 +37,9 @@ impl Welcome<'_> {
                 "  (not ready yet; Larder keeps trying)"
             };
             let _ = writeln!(text, "  {label:<7}  {store}{state}");
+        }
+        if let Some(address) = self.admin_address {
+            let _ = writeln!(text, "  Metrics  http://{}/metrics", reachable(address));
         }
         text.push_str(&self.next_step(&url));
         text
@@ -86,6 +91,7 @@ mod tests {
     fn welcome(sign_up: SignUpMode, has_users: Option<bool>) -> String {
         Welcome {
             address: "0.0.0.0:8080".parse().unwrap(),
+            admin_address: Some("127.0.0.1:8081".parse().unwrap()),
             stores: vec![("SQLite file /data/larder.db".into(), true)],
             sign_up,
             has_users,
@@ -102,6 +108,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("SQLite file /data/larder.db"), "{text}");
+        assert!(text.contains("http://127.0.0.1:8081/metrics"), "{text}");
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use larder_domain::identity::PasswordPolicy;
-use larder_http::Api;
+use larder_http::{Admin, Api, Exposition};
+use larder_metrics::Metrics;
 use larder_migrations::Context;
 use larder_ports::inbound::identity::ErasureWork;
 use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::identity::IdentityUnit;
-use larder_ports::outbound::{Probe, StorageError, Store};
+use larder_ports::outbound::{Observer, Probe, StorageError, Store, Unobserved};
 use larder_security::ExternalTokens;
 use larder_security::{BcryptConfig, BcryptHasher, HmacSeal, JwtTokens, RandomSecrets};
 use larder_services::chat::{ChatConfig, ChatMessages, ChatPrompts, ChatSessions, ChatSummaries, ChatTags};
@@ -97,7 +98,7 @@ pub(crate) fn plans(config: &Config) -> Vec<Plan> {
 
 /// Opens every distinct store. No connection is made yet, and every gate is closed. Stores on equal servers share a pool, whatever
 /// their schema (`CF-44`).
-pub(crate) fn open(config: &Config) -> Result<Vec<OpenStore>, Exit> {
+pub(crate) fn open(config: &Config, observer: &Arc<dyn Observer>) -> Result<Vec<OpenStore>, Exit> {
     let plans = plans(config);
     let mut through_sqlx = Pools::new(larder_sqlx::PostgresPool::open);
     let mut through_tokio = Pools::new(larder_tokio_postgres::PostgresPool::open);
@@ -108,14 +109,14 @@ pub(crate) fn open(config: &Config) -> Result<Vec<OpenStore>, Exit> {
             let gate = Gate::default();
             let store = match &plan.target {
                 StoreTarget::Sqlite(target) => {
-                    larder_sqlx::SqlitePool::open(target).map(|pool| gated(SqlStore::new(pool, ""), &gate))
+                    larder_sqlx::SqlitePool::open(target).map(|pool| gated(SqlStore::new(pool, ""), &gate, observer))
                 }
                 StoreTarget::PgSqlx(target) => through_sqlx
                     .of(target, targets.iter().filter_map(StoreTarget::as_pg_sqlx))
-                    .map(|pool| gated(SqlStore::new(pool, &target.schema), &gate)),
+                    .map(|pool| gated(SqlStore::new(pool, &target.schema), &gate, observer)),
                 StoreTarget::PgTokio(target) => through_tokio
                     .of(target, targets.iter().filter_map(StoreTarget::as_pg_tokio))
-                    .map(|pool| gated(SqlStore::new(pool, &target.schema), &gate)),
+                    .map(|pool| gated(SqlStore::new(pool, &target.schema), &gate, observer)),
             }
             .map_err(|error| Exit::of(Status::Configuration, &error))?;
             Ok(OpenStore { plan, gate, store })
@@ -153,9 +154,9 @@ impl<P: Pool> Pools<P> {
     }
 }
 
-fn gated<P: Pool>(store: SqlStore<P>, gate: &Gate) -> Arc<dyn AnyStore> {
+fn gated<P: Pool>(store: SqlStore<P>, gate: &Gate, observer: &Arc<dyn Observer>) -> Arc<dyn AnyStore> {
     Arc::new(Gated {
-        store,
+        store: store.observed_by(Arc::clone(observer)),
         gate: gate.clone(),
     })
 }
@@ -175,7 +176,7 @@ pub(crate) fn identity_store(stores: &[OpenStore]) -> Result<Arc<dyn Store<dyn I
 pub(crate) fn accounts(config: &Config, stores: &[OpenStore]) -> Result<Accounts, Exit> {
     let cache = Arc::new(PrincipalCache::new(Duration::ZERO));
     let (tokens, seal) = tokens(config)?;
-    let ports = account_ports(config, identity_store(stores)?, tokens, seal);
+    let ports = account_ports(config, identity_store(stores)?, tokens, seal, Arc::new(Unobserved));
     Ok(Accounts::new(ports, cache, accounts_config(config)))
 }
 
@@ -183,9 +184,41 @@ pub(crate) fn accounts(config: &Config, stores: &[OpenStore]) -> Result<Accounts
 pub(crate) fn users(config: &Config, stores: &[OpenStore]) -> Result<AccountAdministration, Exit> {
     let cache = Arc::new(PrincipalCache::new(Duration::ZERO));
     let (tokens, seal) = tokens(config)?;
-    let ports = account_ports(config, identity_store(stores)?, tokens, seal);
+    let ports = account_ports(config, identity_store(stores)?, tokens, seal, Arc::new(Unobserved));
     let policy = accounts_config(config).password_policy;
     Ok(AccountAdministration::new(ports, cache, policy))
+}
+
+/// What is counted, with the series of every context.
+pub(crate) fn metrics() -> Arc<Metrics> {
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    for context in Context::ALL {
+        metrics.know_context(context.name());
+    }
+    Arc::new(metrics)
+}
+
+/// The metrics as the admin listener shows them.
+struct MetricsPage(Arc<Metrics>);
+
+impl Exposition for MetricsPage {
+    fn content_type(&self) -> &'static str {
+        larder_metrics::CONTENT_TYPE
+    }
+
+    fn text(&self) -> String {
+        self.0.text()
+    }
+}
+
+/// Everything that the admin listener asks.
+pub(crate) fn admin(api: &Api, metrics: Arc<Metrics>) -> Admin {
+    Admin {
+        readiness: Arc::clone(&api.readiness),
+        clock: Arc::clone(&api.clock),
+        ids: Arc::clone(&api.ids),
+        metrics: Arc::new(MetricsPage(metrics)),
+    }
 }
 
 /// Everything that HTTP asks, and the work that goes on beside it.
@@ -193,6 +226,7 @@ pub(crate) fn api(
     config: &Config,
     stores: &[OpenStore],
     stopping: Stopping,
+    observer: Arc<dyn Observer>,
 ) -> Result<(Api, Arc<dyn ErasureWork>), Exit> {
     let (identity, chat) = (store_of(stores, Context::Identity)?, store_of(stores, Context::Chat)?);
     let probes: Vec<(&'static str, Arc<dyn Probe>)> = vec![
@@ -202,7 +236,13 @@ pub(crate) fn api(
     let (tokens, seal) = tokens(config)?;
     let cache = Arc::new(PrincipalCache::new(config.identity.principal_cache_ttl));
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));
-    let account_ports = account_ports(config, identity.clone(), Arc::clone(&tokens), seal.clone());
+    let account_ports = account_ports(
+        config,
+        identity.clone(),
+        Arc::clone(&tokens),
+        seal.clone(),
+        Arc::clone(&observer),
+    );
     let accounts_config = accounts_config(config);
     let chat_config = ChatConfig {
         partial_lease: config.chat.partial_lease,
@@ -254,6 +294,7 @@ pub(crate) fn api(
                     clock: clock.clone(),
                     verifier: tokens,
                     secrets: Arc::new(RandomSecrets),
+                    observer: Arc::clone(&observer),
                 },
                 cache,
             )
@@ -297,6 +338,7 @@ pub(crate) fn api(
         }),
         clock,
         ids,
+        observer,
     };
     Ok((api, erasures))
 }
@@ -307,21 +349,24 @@ fn account_ports(
     store: Arc<dyn Store<dyn IdentityUnit>>,
     tokens: Arc<JwtTokens>,
     seal: Arc<HmacSeal>,
+    observer: Arc<dyn Observer>,
 ) -> AccountPorts {
     let identity = &config.identity;
+    let hasher = BcryptHasher::new(BcryptConfig {
+        cost: identity.bcrypt_cost,
+        workers: identity.hash_workers,
+        max_wait: HASH_PATIENCE,
+    });
     AccountPorts {
         store,
         clock: Arc::new(SystemClock),
         ids: Arc::new(UuidV7Generator),
-        hasher: Arc::new(BcryptHasher::new(BcryptConfig {
-            cost: identity.bcrypt_cost,
-            workers: identity.hash_workers,
-            max_wait: HASH_PATIENCE,
-        })),
+        hasher: Arc::new(hasher.observed_by(Arc::clone(&observer))),
         issuer: tokens,
         secrets: Arc::new(RandomSecrets),
         digests: seal.clone(),
         seal,
+        observer,
     }
 }
 

@@ -7,6 +7,7 @@ mod ambient;
 mod erasure;
 mod error;
 mod idempotency;
+mod observer;
 mod security;
 mod unit_of_work;
 
@@ -14,6 +15,7 @@ pub use ambient::{Clock, IdGenerator};
 pub use erasure::{ErasableContext, OwnedRows};
 pub use error::{BoxError, Outage, Rule, StorageError};
 pub use idempotency::{Claim, IdempotencyKeys, RequestKey, StoredAnswer};
+pub use observer::{Event, LogInEnd, Observer, TokenRefusal, UnitEnd, Unobserved};
 pub use security::{
     AccessClaims, ExternalTokenError, ExternalTokenVerifier, HashingError, KeyedDigest, PasswordHasher, Seal,
     SecretSource, TokenError, TokenIssuer, TokenVerifier,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder_conformance::Signature;
 use larder_conformance::{Application, Settings, SignUpMode, Stores, UseCases};
 use larder_domain::identity::{InvitationSecret, PasswordPolicy};
-use larder_ports::outbound::SecretSource;
+use larder_ports::outbound::{SecretSource, Unobserved};
 use larder_ports::testing::{FixedClock, SequentialIds};
 use larder_security::{
     BcryptConfig, BcryptHasher, HmacSeal, JwtAlgorithm, JwtConfig, JwtKey, JwtTokens, KeyMaterial, RandomSecrets,
@@ -56,6 +56,7 @@ impl Application for Larder {
             secrets: Arc::new(RandomSecrets),
             digests: seal.clone(),
             seal: seal.clone(),
+            observer: Arc::new(Unobserved),
         };
         let config = AccountsConfig {
             sign_up: match settings.sign_up {
@@ -134,6 +135,7 @@ impl Application for Larder {
                         clock: clock.clone(),
                         verifier: tokens,
                         secrets: Arc::new(RandomSecrets),
+                        observer: Arc::new(Unobserved),
                     },
                     cache,
                 )

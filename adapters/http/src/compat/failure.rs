@@ -82,7 +82,7 @@ impl Refused {
     }
 
     /// The answer to the request with this id.
-    pub(super) fn into_response(mut self, form: Form, request_id: &str) -> Response {
+    pub(super) fn into_response(mut self, form: Form) -> Response {
         let words = self.words;
         self.problem = self.problem.pointing(|pointer| words.pointer(pointer));
         let code = self.problem.code();
@@ -132,7 +132,7 @@ impl Refused {
             }),
         };
         self.problem
-            .respond(status, "application/json", body.unwrap_or_default(), request_id)
+            .respond(status, "application/json", body.unwrap_or_default())
     }
 }
 

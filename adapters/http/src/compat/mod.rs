@@ -47,6 +47,11 @@ impl Default for CompatOptions {
     }
 }
 
+/// What an operation was asked for, where it has that under a name of its own. Set it as data of the answer or the error, and it is
+/// counted (`CO-10`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LegacyAction(pub(crate) &'static str);
+
 /// The use cases that the surface asks.
 pub(crate) struct Ports {
     pub(crate) sessions: Arc<dyn SessionUseCases>,

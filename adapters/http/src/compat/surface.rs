@@ -147,7 +147,6 @@ pub(crate) struct SurfaceLayer {
 
 struct Known {
     method: Method,
-    operation: &'static str,
     form: Form,
     successor: Option<HeaderValue>,
 }
@@ -166,7 +165,6 @@ impl SurfaceLayer {
         for (path, operation) in operations_of(&T::meta()) {
             let known = || Known {
                 method: operation.method.clone(),
-                operation: operation.operation_id.unwrap_or_default(),
                 form: if is_legacy(path) { Form::Legacy } else { Form::Envelope },
                 successor: successor(path),
             };
@@ -184,6 +182,14 @@ impl SurfaceLayer {
             options,
             sunset,
         }
+    }
+
+    /// Where there is no surface.
+    pub(crate) fn none() -> Self {
+        Self::new::<()>(CompatOptions {
+            is_enabled: false,
+            ..CompatOptions::default()
+        })
     }
 
     /// Whether a request is one of the surface. Beside the operations that is everything under the mount (`CO-02`).
@@ -212,14 +218,14 @@ impl SurfaceLayer {
 
 impl Old<'_> {
     /// The answer to a request that was refused.
-    pub(crate) fn refuse(&self, refused: Refused, request_id: &str) -> Response {
+    pub(crate) fn refuse(&self, refused: Refused) -> Response {
         let form = self.known.map_or(Form::Envelope, |known| known.form);
-        let mut response = refused.into_response(form, request_id);
+        let mut response = refused.into_response(form);
         self.finish(&mut response);
         response
     }
 
-    /// Puts the headers of the surface on an answer, and counts it (`CO-10`).
+    /// Puts the headers of the surface on an answer (`CO-10`). It is counted by its operation, as any other.
     pub(crate) fn finish(&self, response: &mut Response) {
         let headers = response.headers_mut();
         headers.insert(DEPRECATION, HeaderValue::from_static(DEPRECATED_SINCE));
@@ -230,14 +236,7 @@ impl Old<'_> {
         if let Some(successor) = &known.successor {
             headers.append(LINK, successor.clone());
         }
-        count(known.operation, response);
     }
-}
-
-/// The one place where answers of the surface are counted (`CO-10`).
-fn count(operation: &'static str, response: &Response) {
-    let status = response.status().as_u16();
-    tracing::debug!(target: "larder::compat", operation, status, "old shape");
 }
 
 /// The `Link` of a path.

@@ -9,6 +9,7 @@ use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
+use crate::middleware::Counted;
 use crate::problem::{Code, Problem};
 
 /// The verified caller, who may do what the operation demands. As the first argument of an operation it is judged before path,
@@ -207,13 +208,17 @@ impl<'a> ApiExtractor<'a> for Leaver {
     }
 }
 
-/// Who sends a request, as the inbound port judges it.
+/// Who sends a request, as the inbound port judges it. Whoever is known is counted.
 async fn authenticated(request: &Request) -> Result<Result<Principal, AuthenticationError>, Problem> {
     let token = bearer_token(request)?;
     let authentication = request
         .data::<Arc<dyn Authentication>>()
         .ok_or_else(|| Problem::internal("authentication is not set"))?;
-    Ok(authentication.authenticate(token).await)
+    let outcome = authentication.authenticate(token).await;
+    if let Ok(principal) = &outcome {
+        Counted::owner(request, principal.owner_id)?;
+    }
+    Ok(outcome)
 }
 
 /// The token of `Authorization: Bearer <token>`, the only place where one is read (`ID-22`).

@@ -3,12 +3,12 @@ use std::time::Instant;
 use poem::http::header::CONTENT_LENGTH;
 use poem::{Endpoint, Request, Response, Result};
 
-use super::request_id::RequestId;
+use super::operation;
 
 /// Most bytes of a path in the log.
 const LONGEST_PATH: usize = 256;
 
-/// One line per request: no query, no body, no header, since each may hold what is nobody's business.
+/// One line per request, which its span gives the id: no query, no body, no header, since each may hold what is nobody's business.
 pub(super) struct AccessLog<E> {
     pub(super) inner: E,
 }
@@ -20,7 +20,6 @@ impl<E: Endpoint<Output = Response>> Endpoint for AccessLog<E> {
         let started = Instant::now();
         let method = request.method().clone();
         let uri = request.uri().clone();
-        let id = RequestId::of(&request);
         let response = self.inner.call(request).await?;
         let status = response.status().as_u16();
         let path = uri.path();
@@ -28,18 +27,18 @@ impl<E: Endpoint<Output = Response>> Endpoint for AccessLog<E> {
         let length = response.headers().get(CONTENT_LENGTH);
         let bytes: u64 = length.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
         let duration_ms = started.elapsed().as_micros() as f64 / 1_000.0;
-        let request_id = id.as_str();
+        let operation = operation::of_response(&response);
         let method = method.as_str();
         // The level is part of an event's static description, hence one call each.
         match status {
             500 => {
-                tracing::error!(target: "larder::request", method, path, status, duration_ms, bytes, request_id, "request")
+                tracing::error!(target: "larder::request", method, path, status, duration_ms, bytes, operation, "request")
             }
             501.. => {
-                tracing::warn!(target: "larder::request", method, path, status, duration_ms, bytes, request_id, "request")
+                tracing::warn!(target: "larder::request", method, path, status, duration_ms, bytes, operation, "request")
             }
             _ => {
-                tracing::info!(target: "larder::request", method, path, status, duration_ms, bytes, request_id, "request")
+                tracing::info!(target: "larder::request", method, path, status, duration_ms, bytes, operation, "request")
             }
         }
         Ok(response)

@@ -6,10 +6,10 @@ use futures_util::FutureExt;
 use poem::error::MethodNotAllowedError;
 use poem::http::{HeaderValue, Method, Uri};
 use poem::{Endpoint, PathPattern, Request, Response, Result};
-use poem_openapi::OpenApi;
+use poem_openapi::{OpenApi, OperationId};
 
 use super::request_id::RequestId;
-use crate::compat::{Refused, SurfaceLayer};
+use crate::compat::{LegacyAction, Refused, SurfaceLayer};
 use crate::failure;
 use crate::problem::Problem;
 
@@ -94,6 +94,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Problems<E> {
         let old = self.surface.recognise(request.method(), uri.path());
         let id = RequestId::of(&request);
         // Nothing that the request touched is used again after a panic: its units of work are dropped while unwinding.
+        let (mut operation, mut action) = (None, None);
         let refused = match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
             Ok(Ok(mut response)) => {
                 if let Some(old) = old {
@@ -101,13 +102,24 @@ impl<E: Endpoint<Output = Response>> Endpoint for Problems<E> {
                 }
                 return Ok(response);
             }
-            Ok(Err(error)) => self.of_error(error),
+            Ok(Err(error)) => {
+                operation = error.data::<OperationId>().copied();
+                action = error.data::<LegacyAction>().copied();
+                self.of_error(error)
+            }
             Err(payload) => Problem::internal(Panicked::with(payload.as_ref())).into(),
         };
-        Ok(match old {
-            Some(old) => old.refuse(refused, id.as_str()),
+        let mut response = match old {
+            Some(old) => old.refuse(refused),
             None => refused.problem.into_response(uri.path(), id.as_str()),
-        })
+        };
+        if let Some(operation) = operation {
+            response.set_data(operation);
+        }
+        if let Some(action) = action {
+            response.set_data(action);
+        }
+        Ok(response)
     }
 }
 

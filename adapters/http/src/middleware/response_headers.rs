@@ -1,10 +1,23 @@
+use std::time::Duration;
+
 use poem::http::HeaderValue;
-use poem::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use poem::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
 use poem::{Endpoint, Request, Response, Result};
 
 /// Headers for browsers on every response. What an operation set itself stays.
 pub(super) struct ResponseHeaders<E> {
-    pub(super) inner: E,
+    inner: E,
+    hsts: Option<HeaderValue>,
+}
+
+impl<E> ResponseHeaders<E> {
+    /// With `hsts`, browsers are told to come by TLS only for so long.
+    pub(super) fn new(inner: E, hsts: Option<Duration>) -> Self {
+        let hsts = hsts.and_then(|span| HeaderValue::try_from(format!("max-age={}", span.as_secs())).ok());
+        Self { inner, hsts }
+    }
 }
 
 impl<E: Endpoint<Output = Response>> Endpoint for ResponseHeaders<E> {
@@ -22,6 +35,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for ResponseHeaders<E> {
         headers
             .entry(CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("private, no-cache"));
+        if let Some(hsts) = &self.hsts {
+            headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
         Ok(response)
     }
 }

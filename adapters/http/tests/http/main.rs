@@ -8,20 +8,25 @@
 )]
 
 mod account;
+mod admin;
 mod administration;
 mod api_token;
 mod compat;
+mod cors;
 mod document;
 mod external_identity;
 mod favourite;
 mod file;
 mod framework;
 mod health;
+mod limits;
 mod login;
 mod message;
 mod message_edit;
+mod observed;
 mod prompt;
 mod search;
+mod server;
 mod session;
 mod summary;
 mod support;

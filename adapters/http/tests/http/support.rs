@@ -15,7 +15,7 @@ use larder_ports::inbound::{ContextState, Readiness};
 use larder_ports::testing::MockExternalIdentityUseCases;
 use larder_ports::testing::{
     FixedClock, MockAccountUseCases, MockAuthentication, MockLoginUseCases, MockMessageUseCases, MockSessionUseCases,
-    SequentialIds,
+    Observed, SequentialIds,
 };
 use larder_ports::testing::{MockApiTokenUseCases, MockErasureUseCases, MockInvitationUseCases, MockUserUseCases};
 use larder_ports::testing::{MockFavouriteUseCases, MockMessageEditUseCases};
@@ -141,6 +141,7 @@ pub(crate) struct Ports {
     pub(crate) favourites: MockFavouriteUseCases,
     pub(crate) contexts: Contexts,
     pub(crate) options: HttpOptions,
+    pub(crate) observer: Arc<Observed>,
 }
 
 impl Ports {
@@ -178,6 +179,7 @@ impl Ports {
             favourites: MockFavouriteUseCases::new(),
             contexts: Contexts(Some(vec![])),
             options: HttpOptions::default(),
+            observer: Arc::default(),
         }
     }
 
@@ -203,12 +205,13 @@ impl Ports {
             readiness: Arc::new(self.contexts),
             clock: Arc::new(FixedClock::new()),
             ids: Arc::new(SequentialIds::default()),
+            observer: self.observer,
         };
         App(endpoint(api, self.options).boxed())
     }
 }
 
-pub(crate) struct App(BoxEndpoint<'static, Response>);
+pub(crate) struct App(pub(crate) BoxEndpoint<'static, Response>);
 
 impl App {
     /// A request with the token `good`.

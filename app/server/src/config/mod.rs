@@ -26,6 +26,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use larder_http::{Origin, ServerOptions};
 use larder_migrations::Context;
 use larder_security::{JwtAlgorithm, JwtConfig, JwtKey, JwtTokens, KeyMaterial};
 use larder_services::identity::SignUpMode;
@@ -46,9 +47,10 @@ pub(crate) use source::variable_of;
 
 use problem::Problems;
 use reader::{Reader, Shown};
-use setting::{Bytes, Networks};
+use setting::{Bytes, Listener, Networks, Origins, Setting};
 use source::Sources;
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -65,6 +67,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The listener.
     pub http: Http,
+    /// The listener for operators.
+    pub admin: Admin,
+    /// How often clients may come.
+    pub limits: Limits,
     /// Logs.
     pub log: Log,
     /// The store of each context that is not disabled.
@@ -97,6 +103,36 @@ pub struct Http {
     pub drain: Duration,
     /// Proxies that are believed when they say from whom a request comes.
     pub trusted_proxies: Vec<IpNet>,
+    /// Most connections at a time.
+    pub max_connections: usize,
+    /// How long a client may take to send the head of a request.
+    pub header_timeout: Duration,
+    /// How long a connection without a request is kept.
+    pub keep_alive: Duration,
+    /// How long a client may take no byte of an answer.
+    pub write_timeout: Duration,
+    /// Origins whose scripts may ask from a browser.
+    pub origins: Vec<Origin>,
+    /// For how long browsers are to come by TLS only; `None` is not told.
+    pub hsts: Option<Duration>,
+}
+
+/// `[admin]`.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Where operators are served; `None` is nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Whether nobody chose that address.
+    pub is_default: bool,
+}
+
+/// `[limits]`. 0 is any number.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most requests of one address in a minute.
+    pub address_per_minute: u32,
+    /// Most requests for one account in a minute.
+    pub account_per_minute: u32,
 }
 
 /// `[log]`.
@@ -176,6 +212,11 @@ impl Config {
         }
         let optional_contexts = read_contexts(&mut reader, "ready.optional");
         let http = read_http(&mut reader);
+        let admin = read_admin(&mut reader);
+        let limits = Limits {
+            address_per_minute: reader.get("limits.address_per_minute", 0),
+            account_per_minute: reader.get("limits.account_per_minute", 0),
+        };
         let log = read_log(&mut reader);
         let is_enabled = |context: &Context| !disabled.contains(context);
         let contexts: Vec<Context> = Context::ALL.iter().copied().filter(is_enabled).collect();
@@ -201,6 +242,8 @@ impl Config {
             environment,
             data_dir,
             http,
+            admin,
+            limits,
             log,
             databases,
             optional_contexts,
@@ -285,6 +328,7 @@ fn warn_of_libpq(reader: &mut Reader) {
 }
 
 fn read_http(reader: &mut Reader) -> Http {
+    let defaults = ServerOptions::default();
     Http {
         listen: reader.get("http.listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
         body_limit: reader
@@ -297,6 +341,26 @@ fn read_http(reader: &mut Reader) -> Http {
         ),
         drain: reader.get_within("http.drain", Duration::from_secs(20), Duration::ZERO..=HOUR),
         trusted_proxies: reader.get("http.trusted_proxies", Networks::default()).0,
+        max_connections: reader.get_within("http.max_connections", defaults.max_connections, 1..=100_000),
+        header_timeout: reader.get_within("http.header_timeout", defaults.header_timeout, SECOND..=HOUR),
+        keep_alive: reader.get_within("http.keep_alive", defaults.keep_alive, SECOND..=HOUR),
+        write_timeout: reader.get_within("http.write_timeout", defaults.write_timeout, SECOND..=HOUR),
+        origins: reader.get("http.cors.origins", Origins::default()).0,
+        hsts: Some(reader.get_within("http.hsts", Duration::ZERO, Duration::ZERO..=3660 * DAY))
+            .filter(|span| !span.is_zero()),
+    }
+}
+
+fn read_admin(reader: &mut Reader) -> Admin {
+    const KEY: &str = "admin.listen";
+    let found = reader.find::<Listener>(KEY);
+    let is_default = found.is_none();
+    let default = Listener(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))));
+    let listener = found.map_or(default, |found| found.value);
+    reader.show(KEY, listener.show());
+    Admin {
+        listen: listener.0,
+        is_default,
     }
 }
 

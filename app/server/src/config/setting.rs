@@ -7,6 +7,7 @@ use std::time::Duration;
 use figment::value::Value;
 use ipnet::IpNet;
 use larder_domain::Instant;
+use larder_http::Origin;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::source::MASK;
@@ -96,6 +97,52 @@ impl Setting for Networks {
 
     fn show(&self) -> toml::Value {
         self.0.iter().map(IpNet::to_string).collect::<Vec<String>>().into()
+    }
+}
+
+/// An address to listen at, or none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Listener(pub(crate) Option<SocketAddr>);
+
+impl Listener {
+    const OFF: &str = "off";
+}
+
+impl Setting for Listener {
+    const EXPECTED: &'static str = "an address with a port, such as 127.0.0.1:8081, or off";
+
+    fn read(value: &Value) -> Option<Self> {
+        match value.as_str()? {
+            "" | Self::OFF => Some(Self(None)),
+            _ => SocketAddr::read(value).map(Some).map(Self),
+        }
+    }
+
+    fn show(&self) -> toml::Value {
+        self.0.map_or(Self::OFF.into(), |address| address.show())
+    }
+}
+
+/// Origins of a browser's pages: a list, or a text with commas.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Origins(pub(crate) Vec<Origin>);
+
+impl Setting for Origins {
+    const EXPECTED: &'static str =
+        "a list of origins, such as https://app.example.com, each exactly as a browser sends it";
+
+    fn read(value: &Value) -> Option<Self> {
+        let list = match value {
+            Value::Array(_, list) => list.iter().map(|item| Origin::parse(item.as_str()?)).collect(),
+            Value::String(_, text) if text.trim().is_empty() => Some(Vec::new()),
+            Value::String(_, text) => text.split(',').map(|item| Origin::parse(item.trim())).collect(),
+            _ => None,
+        };
+        list.map(Self)
+    }
+
+    fn show(&self) -> toml::Value {
+        self.0.iter().map(Origin::to_string).collect::<Vec<String>>().into()
     }
 }
 
@@ -384,6 +431,35 @@ mod tests {
         }
         assert_eq!(read::<Networks>(7_i64), None);
         assert_eq!(nets(&["::1/128"]).unwrap().show().to_string(), r#"["::1/128"]"#);
+    }
+
+    #[test]
+    fn a_listener_may_be_off() {
+        assert_eq!(read::<Listener>("off"), Some(Listener(None)));
+        assert_eq!(read::<Listener>(""), Some(Listener(None)));
+        let address = "127.0.0.1:9".parse().unwrap();
+        assert_eq!(read::<Listener>("127.0.0.1:9"), Some(Listener(Some(address))));
+        assert_eq!(read::<Listener>("9"), None);
+        assert_eq!(Listener(None).show().as_str(), Some("off"));
+    }
+
+    #[test]
+    fn origins_are_exact() {
+        let shown = |text: &str| read::<Origins>(text).map(|origins| origins.show().to_string());
+        assert_eq!(
+            shown("https://app.example.com, http://localhost:3000").as_deref(),
+            Some(r#"["https://app.example.com", "http://localhost:3000"]"#)
+        );
+        assert_eq!(shown("").as_deref(), Some("[]"));
+        for text in [
+            "*",
+            "https://*.example.com",
+            "app.example.com",
+            "https://app.example.com/",
+            "null",
+        ] {
+            assert_eq!(shown(text), None, "{text}");
+        }
     }
 
     #[test]

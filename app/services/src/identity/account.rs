@@ -13,7 +13,8 @@ use larder_ports::inbound::identity::{
 };
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{
-    Access, Clock, IdGenerator, KeyedDigest, PasswordHasher, Rule, Seal, SecretSource, StorageError, Store, TokenIssuer,
+    Access, Clock, Event, IdGenerator, KeyedDigest, LogInEnd, Observer, PasswordHasher, Rule, Seal, SecretSource,
+    StorageError, Store, TokenIssuer,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -93,6 +94,8 @@ pub struct AccountPorts {
     pub digests: Arc<dyn KeyedDigest>,
     /// Cursors.
     pub seal: Arc<dyn Seal>,
+    /// Who counts logins.
+    pub observer: Arc<dyn Observer>,
 }
 
 impl AccountPorts {
@@ -258,6 +261,59 @@ impl Accounts {
         }
     }
 
+    /// Logs in, uncounted.
+    async fn open_login(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError> {
+        let Proven { user, counter } = self.passwords.by_name(&request.login, &request.password).await?;
+        let new_hash = self.renewed_hash(&user, &request.password).await;
+        let now = self.ports.clock.now();
+        let login = self.new_login(user.id, LoginMethod::Password, client, now);
+        let drawn = self.pairs.draw();
+        let token = self.pairs.row(&drawn, &login, now);
+        let (user, is_rehashed) = retrying(&self.retry, "log in", || async {
+            let mut unit = self.ports.store.begin(Access::Write).await?;
+            // Written before it is read: the row stays locked, so nobody disables the account or changes its password until the
+            // login is there to be revoked, and parallel logins don't exceed their number.
+            unit.users().note_login(user.id, now).await?;
+            let found = unit.users().find(user.id).await?;
+            let Some(found) = found.filter(|found| found.disabled_at.is_none() && has_same_password(&user, found))
+            else {
+                return refuse(unit, LogInError::InvalidCredentials).await;
+            };
+            let mut found = User {
+                last_login_at: Some(now),
+                ..found
+            };
+            let is_rehashed = new_hash.is_some() && found.password_hash == user.password_hash;
+            if is_rehashed {
+                let read = found.version;
+                found = User {
+                    password_hash: new_hash.clone(),
+                    updated_at: now,
+                    version: read + 1,
+                    ..found
+                };
+                if !unit.users().update(&found, read).await? {
+                    return Err(StorageError::Contended.into());
+                }
+            }
+            unit.logins().sweep(user.id, now.minus(KEPT_AFTER_END)).await?;
+            let others = self.config.max_logins.saturating_sub(1);
+            let evicted = unit.logins().evict(user.id, others, now).await?;
+            unit.logins().insert(&login).await?;
+            unit.refresh_tokens().insert(&token).await?;
+            unit.login_throttles().reset(&counter).await?;
+            let _forgetting = self.cache.forgetting(evicted);
+            unit.commit().await?;
+            Ok((found, is_rehashed))
+        })
+        .await?;
+        if is_rehashed {
+            self.ports.observer.observe(Event::PasswordRehashed);
+        }
+        let tokens = self.pairs.pair(&user, &drawn, &token)?;
+        Ok(SignedIn { user, tokens })
+    }
+
     fn new_login(&self, owner_id: OwnerId, method: LoginMethod, client: ClientInfo, now: Instant) -> Login {
         Login {
             owner_id,
@@ -312,51 +368,17 @@ impl AccountUseCases for Accounts {
     }
 
     async fn log_in(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError> {
-        let Proven { user, counter } = self.passwords.by_name(&request.login, &request.password).await?;
-        let new_hash = self.renewed_hash(&user, &request.password).await;
-        let now = self.ports.clock.now();
-        let login = self.new_login(user.id, LoginMethod::Password, client, now);
-        let drawn = self.pairs.draw();
-        let token = self.pairs.row(&drawn, &login, now);
-        let user = retrying(&self.retry, "log in", || async {
-            let mut unit = self.ports.store.begin(Access::Write).await?;
-            // Written before it is read: the row stays locked, so nobody disables the account or changes its password until the
-            // login is there to be revoked, and parallel logins don't exceed their number.
-            unit.users().note_login(user.id, now).await?;
-            let found = unit.users().find(user.id).await?;
-            let Some(found) = found.filter(|found| found.disabled_at.is_none() && has_same_password(&user, found))
-            else {
-                return refuse(unit, LogInError::InvalidCredentials).await;
-            };
-            let mut found = User {
-                last_login_at: Some(now),
-                ..found
-            };
-            if new_hash.is_some() && found.password_hash == user.password_hash {
-                let read = found.version;
-                found = User {
-                    password_hash: new_hash.clone(),
-                    updated_at: now,
-                    version: read + 1,
-                    ..found
-                };
-                if !unit.users().update(&found, read).await? {
-                    return Err(StorageError::Contended.into());
-                }
-            }
-            unit.logins().sweep(user.id, now.minus(KEPT_AFTER_END)).await?;
-            let others = self.config.max_logins.saturating_sub(1);
-            let evicted = unit.logins().evict(user.id, others, now).await?;
-            unit.logins().insert(&login).await?;
-            unit.refresh_tokens().insert(&token).await?;
-            unit.login_throttles().reset(&counter).await?;
-            let _forgetting = self.cache.forgetting(evicted);
-            unit.commit().await?;
-            Ok(found)
-        })
-        .await?;
-        let tokens = self.pairs.pair(&user, &drawn, &token)?;
-        Ok(SignedIn { user, tokens })
+        let outcome = self.open_login(request, client).await;
+        let end = match &outcome {
+            Ok(_) => Some(LogInEnd::Ok),
+            Err(LogInError::InvalidCredentials) => Some(LogInEnd::Failed),
+            Err(LogInError::Throttled(_)) => Some(LogInEnd::Throttled),
+            Err(LogInError::Failure(_)) => None,
+        };
+        if let Some(end) = end {
+            self.ports.observer.observe(Event::LogIn(end));
+        }
+        outcome
     }
 
     async fn account(&self, caller: &Principal) -> Result<User, Failure> {
@@ -548,7 +570,7 @@ mod tests {
     use larder_ports::inbound::identity::Throttled;
     use larder_ports::outbound::{AccessClaims, HashingError, Outage};
     use larder_ports::testing::{
-        Ending, FixedClock, IdentityMocks, MockTokenIssuer, MockTokenVerifier, ScriptedStore, SequentialIds,
+        Ending, FixedClock, IdentityMocks, MockTokenIssuer, MockTokenVerifier, Observed, ScriptedStore, SequentialIds,
     };
     use mockall::Sequence;
     use uuid::Uuid;
@@ -604,6 +626,7 @@ mod tests {
         hasher: Arc<FakeHasher>,
         cache: Arc<PrincipalCache>,
         issued: Seen<AccessClaims>,
+        observer: Arc<Observed>,
     }
 
     fn over(store: ScriptedStore<IdentityMocks>, sign_up: SignUpMode) -> Office {
@@ -618,6 +641,7 @@ mod tests {
             verified: Seen::new(),
             overloaded,
         });
+        let observer = Arc::new(Observed::default());
         let issued = Seen::new();
         let noted = issued.clone();
         let mut issuer = MockTokenIssuer::new();
@@ -637,6 +661,7 @@ mod tests {
             secrets: Arc::new(PlainSecrets),
             digests: Arc::new(PlainSeal),
             seal: Arc::new(PlainSeal),
+            observer: observer.clone(),
         };
         let config = AccountsConfig {
             sign_up,
@@ -649,6 +674,7 @@ mod tests {
             hasher,
             cache,
             issued,
+            observer,
         }
     }
 
@@ -999,6 +1025,7 @@ mod tests {
         assert_eq!(wait, Duration::from_secs(4));
         assert!(office.hasher.verified.all().is_empty());
         assert_eq!(office.store.endings(), [Ending::RolledBack]);
+        assert_eq!(office.observer.events(), [Event::LogIn(LogInEnd::Throttled)]);
     }
 
     #[tokio::test]
@@ -1062,6 +1089,7 @@ mod tests {
             // Counted in a commit, before the hash was computed.
             assert_eq!(office.store.opened(), [Access::Write]);
             assert_eq!(office.store.endings(), [Ending::Committed]);
+            assert_eq!(office.observer.events(), [Event::LogIn(LogInEnd::Failed)]);
         }
     }
 
@@ -1220,6 +1248,10 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(signed_in.user.version, 2);
+        assert_eq!(
+            office.observer.events(),
+            [Event::PasswordRehashed, Event::LogIn(LogInEnd::Ok)]
+        );
     }
 
     #[tokio::test]
@@ -1236,6 +1268,7 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(signed_in.user.version, 1);
+        assert_eq!(office.observer.events(), [Event::LogIn(LogInEnd::Ok)]);
     }
 
     #[tokio::test]
@@ -1277,6 +1310,7 @@ mod tests {
             clock: Arc::new(FixedClock::new()),
             verifier: Arc::new(verifier),
             secrets: Arc::new(PlainSecrets),
+            observer: office.observer.clone(),
         };
         let authenticator = Authenticator::new(ports, office.cache.clone());
         authenticator.authenticate("token").await.unwrap();

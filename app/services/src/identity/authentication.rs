@@ -8,7 +8,9 @@ use larder_domain::{ApiTokenId, Instant, LoginId, OwnerId};
 use larder_ports::inbound::Failure;
 use larder_ports::inbound::identity::{Authentication, AuthenticationError};
 use larder_ports::outbound::identity::IdentityUnit;
-use larder_ports::outbound::{Access, AccessClaims, Clock, SecretSource, Store, TokenError, TokenVerifier};
+use larder_ports::outbound::{
+    Access, AccessClaims, Clock, Event, Observer, SecretSource, Store, TokenError, TokenRefusal, TokenVerifier,
+};
 use quick_cache::sync::Cache;
 
 use super::AccountExternalIdentities;
@@ -168,6 +170,8 @@ pub struct AuthenticatorPorts {
     pub verifier: Arc<dyn TokenVerifier>,
     /// Comparison of the secrets of API tokens.
     pub secrets: Arc<dyn SecretSource>,
+    /// Who counts the tokens that are refused.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// Tells who is behind a bearer token.
@@ -295,6 +299,30 @@ impl Authenticator {
 #[async_trait]
 impl Authentication for Authenticator {
     async fn authenticate(&self, token: &str) -> Result<Principal, AuthenticationError> {
+        let outcome = self.judge(token).await;
+        if let Some(reason) = outcome.as_ref().err().and_then(refusal) {
+            self.ports.observer.observe(Event::TokenRefused(reason));
+        }
+        outcome
+    }
+}
+
+/// As what a refusal is counted; a failure inside is none.
+fn refusal(error: &AuthenticationError) -> Option<TokenRefusal> {
+    Some(match error {
+        AuthenticationError::Expired => TokenRefusal::Expired,
+        AuthenticationError::Invalid => TokenRefusal::Invalid,
+        AuthenticationError::LoginEnded => TokenRefusal::LoginEnded,
+        AuthenticationError::AccountUnknown => TokenRefusal::AccountUnknown,
+        AuthenticationError::IdentityLinkRequired => TokenRefusal::LinkRequired,
+        AuthenticationError::IssuerUnavailable => TokenRefusal::IssuerUnavailable,
+        AuthenticationError::Failure(_) => return None,
+    })
+}
+
+impl Authenticator {
+    /// Tells who is behind a token, uncounted.
+    async fn judge(&self, token: &str) -> Result<Principal, AuthenticationError> {
         let now = self.ports.clock.now();
         if token.starts_with(KeyedSecret::API_TOKEN) {
             return self.by_api_token(token, now).await;
@@ -333,7 +361,7 @@ mod tests {
     use larder_domain::OwnerId;
     use larder_domain::identity::{Login, RevokeReason, Role, Scope};
     use larder_ports::outbound::{Outage, StorageError};
-    use larder_ports::testing::{Ending, FixedClock, IdentityMocks, MockTokenVerifier, ScriptedStore};
+    use larder_ports::testing::{Ending, FixedClock, IdentityMocks, MockTokenVerifier, Observed, ScriptedStore};
     use uuid::Uuid;
 
     use super::*;
@@ -346,6 +374,7 @@ mod tests {
         store: Arc<ScriptedStore<IdentityMocks>>,
         clock: Arc<FixedClock>,
         cache: Arc<PrincipalCache>,
+        observer: Arc<Observed>,
     }
 
     fn over(store: ScriptedStore<IdentityMocks>, ttl: Duration) -> Gate {
@@ -358,11 +387,13 @@ mod tests {
         });
         let (store, clock) = (Arc::new(store), Arc::new(FixedClock::new()));
         let cache = Arc::new(PrincipalCache::new(ttl));
+        let observer = Arc::new(Observed::default());
         let ports = AuthenticatorPorts {
             store: store.clone(),
             clock: clock.clone(),
             verifier: Arc::new(verifier),
             secrets: Arc::new(PlainSecrets),
+            observer: observer.clone(),
         };
         let authenticator = Authenticator::new(ports, cache.clone());
         Gate {
@@ -370,6 +401,7 @@ mod tests {
             store,
             clock,
             cache,
+            observer,
         }
     }
 
@@ -401,6 +433,24 @@ mod tests {
         let forged = gate.authenticator.authenticate("forged").await;
         assert!(matches!(forged, Err(AuthenticationError::Invalid)));
         assert!(gate.store.opened().is_empty());
+    }
+
+    #[tokio::test]
+    async fn id_71_refused_tokens_are_counted_by_reason() {
+        let ended = Login {
+            revoked: Some((FixedClock::new().now(), RevokeReason::Logout)),
+            ..login(owner(1))
+        };
+        let store = ScriptedStore::default()
+            .unit(finds(Some((ended, user(owner(1))))))
+            .unit(finds(live()));
+        let gate = over(store, Duration::ZERO);
+        for token in ["old", "forged", "good"] {
+            assert!(gate.authenticator.authenticate(token).await.is_err(), "{token}");
+        }
+        assert!(gate.authenticator.authenticate("good").await.is_ok());
+        let reasons = [TokenRefusal::Expired, TokenRefusal::Invalid, TokenRefusal::LoginEnded];
+        assert_eq!(gate.observer.events(), reasons.map(Event::TokenRefused));
     }
 
     #[tokio::test]

@@ -290,7 +290,7 @@ impl From<Unproven> for EraseAccountError {
 
 #[cfg(test)]
 mod tests {
-    use larder_ports::outbound::{Clock, Outage};
+    use larder_ports::outbound::{Clock, Outage, Unobserved};
     use larder_ports::testing::{
         Ending, FixedClock, IdentityMocks, MockErasableContext, MockPasswordHasher, MockTokenIssuer, ScriptedStore,
         SequentialIds,
@@ -312,6 +312,7 @@ mod tests {
             secrets: Arc::new(PlainSecrets),
             digests: Arc::new(PlainSeal),
             seal: Arc::new(PlainSeal),
+            observer: Arc::new(Unobserved),
         };
         let contexts = contexts
             .into_iter()

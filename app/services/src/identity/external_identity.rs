@@ -394,7 +394,7 @@ fn gone() -> Failure {
 mod tests {
     use std::time::Duration;
 
-    use larder_ports::outbound::{Clock, Outage};
+    use larder_ports::outbound::{Clock, Outage, Unobserved};
     use larder_ports::testing::{
         Ending, FixedClock, IdentityMocks, MockExternalTokenVerifier, MockPasswordHasher, MockTokenIssuer,
         ScriptedStore, SequentialIds,
@@ -450,6 +450,7 @@ mod tests {
             secrets: Arc::new(PlainSecrets),
             digests: Arc::new(PlainSeal),
             seal: Arc::new(PlainSeal),
+            observer: Arc::new(Unobserved),
         };
         let issuers = ExternalIssuers {
             verifier: Arc::new(verifier),

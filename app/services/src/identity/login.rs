@@ -9,7 +9,7 @@ use larder_domain::{LoginId, RefreshTokenId};
 use larder_ports::inbound::identity::{LogOutError, LoginUseCases, RefreshError, Tokens};
 use larder_ports::inbound::{ListError, NotFoundError, Page, PageRequest};
 use larder_ports::outbound::identity::{IdentityUnit, KnownToken};
-use larder_ports::outbound::{Access, Place, Store};
+use larder_ports::outbound::{Access, Event, Place, Store};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::PrincipalCache;
@@ -68,6 +68,7 @@ impl AccountLogins {
                         .await?;
                     let _forgetting = self.cache.forgetting(vec![login.id]);
                     unit.commit().await?;
+                    self.ports.observer.observe(Event::RefreshReused);
                     tracing::warn!(%owner_id, login_id = %login.id, "a used refresh token came again, its login has ended");
                     Err(Unfinished::Refused(RefreshError::Reused))
                 }

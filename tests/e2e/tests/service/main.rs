@@ -26,6 +26,7 @@ mod log;
 mod login;
 mod message;
 mod message_edit;
+mod metrics;
 mod outage;
 mod ownership;
 mod partial;

@@ -56,6 +56,7 @@ impl Installation {
             database,
         }
         .with("LARDER_HTTP__LISTEN", "127.0.0.1:0")
+        .with("LARDER_ADMIN__LISTEN", "127.0.0.1:0")
         .with("LARDER_IDENTITY__SIGN_UP", "open")
         // Cheap hashes: no case is about their cost.
         .with("LARDER_IDENTITY__BCRYPT_COST", "4")

@@ -32,6 +32,7 @@ macro_rules! on_adapter {
 mod answer;
 mod database;
 mod installation;
+mod metrics;
 mod relay;
 mod service;
 mod token;
@@ -42,6 +43,7 @@ use tokio::task::JoinSet;
 pub(crate) use answer::{Answer, Answering};
 use database::Database;
 pub(crate) use installation::{Adapter, Installation, Outcome};
+pub(crate) use metrics::Metrics;
 pub(crate) use relay::Relay;
 pub(crate) use service::{By, Person, Service, each, id_of, password, sign_up, until};
 pub(crate) use token::{Key, Publisher, claims, published, token};

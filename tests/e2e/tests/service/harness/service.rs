@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::{Answer, Answering, Outcome};
+use super::{Answer, Answering, Metrics, Outcome};
 
 /// How long anything may take before a case gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Service {
     child: Child,
     address: SocketAddr,
+    admin_address: Option<SocketAddr>,
     client: Client,
     stdout: Printed,
     stderr: Printed,
@@ -43,16 +44,17 @@ impl Service {
         let mut child = command.stdin(Stdio::null()).spawn().expect("the binary starts");
         let stdout = Printed::follow(child.stdout.take().expect("piped"));
         let stderr = Printed::follow(child.stderr.take().expect("piped"));
-        let address = until("its address is printed", async || {
+        let (address, admin_address) = until("its addresses are printed", async || {
             if let Ok(Some(status)) = child.try_wait() {
                 panic!("larder ended at once, {status}: {}{}", stdout.text(), stderr.text());
             }
-            printed_address(&stdout.text())
+            printed_addresses(&stdout.text())
         })
         .await;
         Self {
             child,
             address,
+            admin_address,
             client: Client::builder()
                 .no_proxy()
                 .timeout(PATIENCE)
@@ -65,6 +67,21 @@ impl Service {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Asks the listener for operators.
+    pub(crate) fn admin(&self, path: &str) -> RequestBuilder {
+        let address = self.admin_address.expect("operators are served");
+        self.client.get(format!("http://{address}{path}"))
+    }
+
+    pub(crate) async fn metrics(&self) -> Metrics {
+        Metrics::of(&self.admin("/metrics").expect(200).await)
+    }
+
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().expect("larder still runs")
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -116,7 +133,7 @@ impl Service {
 
     /// Sends a signal (`TERM`, `INT`).
     pub(crate) async fn signal(&self, signal: &str) {
-        let pid = self.child.id().expect("larder still runs");
+        let pid = self.process();
         let sent = Command::new("sh")
             .args(["-c", &format!("kill -s {signal} {pid}")])
             .status()
@@ -273,15 +290,21 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
     .unwrap_or_else(|_| panic!("Waited {PATIENCE:?} in vain until {what}."))
 }
 
-fn printed_address(stdout: &str) -> Option<SocketAddr> {
-    // The line must be complete, else the port may be cut.
-    let (lines, _) = stdout.rsplit_once('\n')?;
-    let (_, rest) = lines.split_once("http://")?;
-    let address: String = rest
-        .chars()
-        .take_while(|c| c.is_ascii_digit() || ".:[]".contains(*c))
-        .collect();
-    address.parse().ok()
+/// The address for everybody and the one for operators, once all of the welcome is printed.
+fn printed_addresses(stdout: &str) -> Option<(SocketAddr, Option<SocketAddr>)> {
+    let (lines, _) = stdout
+        .split_once("  curl ")
+        .or_else(|| stdout.split_once(" user create "))?;
+    let after = |label: &str| {
+        let (_, rest) = lines.split_once(label)?;
+        let (_, rest) = rest.split_once("http://")?;
+        let address: String = rest
+            .chars()
+            .take_while(|c| c.is_ascii_digit() || ".:[]".contains(*c))
+            .collect();
+        address.parse().ok()
+    };
+    Some((after("  Address")?, after("  Metrics")))
 }
 
 /// What a process prints, kept while it runs.
