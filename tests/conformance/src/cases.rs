@@ -238,6 +238,11 @@ macro_rules! for_every_case {
                 ]
             }
             chat {
+                cost [
+                    t_039_appending_and_paging_cost_the_same_in_a_long_session,
+                    ch_92_a_turn_costs_the_same_for_1_and_for_20_messages,
+                    ch_92_a_page_costs_the_same_for_2_and_for_100_rows,
+                ]
                 exchange [
                     t_082_an_edit_that_names_its_message_alone_keeps_all_else,
                     t_083_an_unknown_id_is_inserted_once,

@@ -167,6 +167,9 @@ pub trait Engine: Send + Sync {
 
     /// How many units the pool of each store lets be open at once.
     fn pool_size(&self) -> usize;
+
+    /// How many statements the stores have sent so far, those that end transactions included.
+    fn statements(&self) -> u64;
 }
 
 /// The application, the same on every engine.
@@ -331,6 +334,11 @@ impl Fixture {
     /// See [`Engine::pool_size`].
     pub(crate) fn pool_size(&self) -> usize {
         self.engine.pool_size()
+    }
+
+    /// See [`Engine::statements`].
+    pub(crate) fn statements(&self) -> u64 {
+        self.engine.statements()
     }
 
     pub(crate) fn now(&self) -> Instant {

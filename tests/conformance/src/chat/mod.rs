@@ -1,5 +1,6 @@
 //! Conversations.
 
+pub(crate) mod cost;
 pub(crate) mod exchange;
 pub(crate) mod favourite;
 pub(crate) mod file;

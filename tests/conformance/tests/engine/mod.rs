@@ -1,5 +1,6 @@
 //! The adapters under test, each on a database of its own per case.
 
+mod counted;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use larder_conformance::{Engine, Stores};
 use larder_sql::target::PoolOptions;
 
+use counted::Counted;
 pub(crate) use postgres::{PgSqlx, PgTokio};
 pub(crate) use sqlite::Sqlite;
 

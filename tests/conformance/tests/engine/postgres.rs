@@ -6,65 +6,53 @@ use std::time::Duration;
 use async_trait::async_trait;
 use larder_conformance::{Engine, Stores};
 use larder_migrations::Context;
-use larder_ports::outbound::Store;
-use larder_ports::outbound::chat::ChatUnit;
-use larder_ports::outbound::identity::IdentityUnit;
 use larder_sql::target::{Host, PoolerMode, PostgresServer, PostgresTarget, Prepared, Timeouts, Tls};
+use larder_sql::{Pool, SqlStore};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::sync::OnceCell;
 
-use super::{Adapter, POOL};
+use super::{Adapter, Counted, POOL};
 
 /// PostgreSQL through sqlx.
-pub(crate) type PgSqlx = Postgres<larder_sqlx::PostgresStore>;
+pub(crate) type PgSqlx = Postgres<larder_sqlx::PostgresPool>;
 
 /// PostgreSQL through tokio-postgres.
-pub(crate) type PgTokio = Postgres<larder_tokio_postgres::PostgresStore>;
+pub(crate) type PgTokio = Postgres<larder_tokio_postgres::PostgresPool>;
 
 /// A database of its own on the server that the tests were given.
-pub(crate) struct Postgres<S> {
+pub(crate) struct Postgres<P> {
     database: Database,
-    store: S,
+    pool: Counted<P>,
+    store: SqlStore<Counted<P>>,
 }
 
-/// A store on PostgreSQL.
-#[async_trait]
-pub(crate) trait PostgresStore: Store<dyn IdentityUnit> + Store<dyn ChatUnit> + Clone + 'static {
+/// Connections to PostgreSQL.
+pub(crate) trait PostgresPool: Pool {
     fn open(target: &PostgresTarget) -> Self;
-    async fn end(&self);
 }
 
-#[async_trait]
-impl PostgresStore for larder_sqlx::PostgresStore {
+impl PostgresPool for larder_sqlx::PostgresPool {
     fn open(target: &PostgresTarget) -> Self {
-        let pool = larder_sqlx::PostgresPool::open(&target.server, &target.search_path).unwrap();
-        Self::new(pool, &target.schema)
-    }
-
-    async fn end(&self) {
-        self.close().await;
+        Self::open(&target.server, &target.search_path).unwrap()
     }
 }
 
-#[async_trait]
-impl PostgresStore for larder_tokio_postgres::PostgresStore {
+impl PostgresPool for larder_tokio_postgres::PostgresPool {
     fn open(target: &PostgresTarget) -> Self {
-        let pool = larder_tokio_postgres::PostgresPool::open(&target.server, &target.search_path).unwrap();
-        Self::new(pool, &target.schema)
-    }
-
-    async fn end(&self) {
-        self.close().await;
+        Self::open(&target.server, &target.search_path).unwrap()
     }
 }
 
 #[async_trait]
-impl<S: PostgresStore> Adapter for Postgres<S> {
+impl<P: PostgresPool> Adapter for Postgres<P> {
     async fn set_up() -> Self {
         let database = Database::migrated().await;
+        let target = database.target();
+        let pool = Counted::new(P::open(&target));
         Self {
-            store: S::open(&database.target()),
+            store: SqlStore::new(pool.clone(), &target.schema),
+            pool,
             database,
         }
     }
@@ -77,13 +65,13 @@ impl<S: PostgresStore> Adapter for Postgres<S> {
     }
 
     async fn tear_down(&self) {
-        self.store.end().await;
+        self.store.close().await;
         self.database.remove().await;
     }
 }
 
 #[async_trait]
-impl<S: PostgresStore> Engine for Postgres<S> {
+impl<P: PostgresPool> Engine for Postgres<P> {
     /// Ends every connection to the database and waits until they are gone. The server lives on, and so does the store.
     async fn crash(&self) -> Stores {
         let mut admin = server().await.connect().await;
@@ -113,6 +101,10 @@ impl<S: PostgresStore> Engine for Postgres<S> {
 
     fn pool_size(&self) -> usize {
         POOL.size
+    }
+
+    fn statements(&self) -> u64 {
+        self.pool.statements()
     }
 }
 

@@ -6,16 +6,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use larder_conformance::{Engine, Stores};
 use larder_migrations::Context;
+use larder_sql::SqlStore;
 use larder_sql::target::SqliteTarget;
-use larder_sqlx::{SqlitePool, SqliteStore};
+use larder_sqlx::SqlitePool;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use super::{Adapter, POOL};
+use super::{Adapter, Counted, POOL};
+
+type SqliteStore = SqlStore<Counted<SqlitePool>>;
 
 /// A SQLite file.
 pub(crate) struct Sqlite {
     folder: TempDir,
+    pool: Counted<SqlitePool>,
     store: SqliteStore,
     /// The stores that were opened on what crashes left behind.
     afterwards: Mutex<Vec<SqliteStore>>,
@@ -54,8 +58,8 @@ fn wal(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn open(path: PathBuf) -> SqliteStore {
-    SqliteStore::new(SqlitePool::open(&target(path)).unwrap(), "")
+fn open(path: PathBuf) -> Counted<SqlitePool> {
+    Counted::new(SqlitePool::open(&target(path)).unwrap())
 }
 
 fn stores(store: &SqliteStore) -> Stores {
@@ -71,8 +75,10 @@ impl Adapter for Sqlite {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("larder.db");
         std::fs::write(&path, template().await).unwrap();
+        let pool = open(path);
         Self {
-            store: open(path),
+            store: SqliteStore::new(pool.clone(), ""),
+            pool,
             folder,
             afterwards: Mutex::default(),
         }
@@ -103,12 +109,16 @@ impl Engine for Sqlite {
         if wal(&alive).exists() {
             std::fs::copy(wal(&alive), wal(&left)).unwrap();
         }
-        let store = open(left);
+        let store = SqliteStore::new(open(left), "");
         afterwards.push(store.clone());
         stores(&store)
     }
 
     fn pool_size(&self) -> usize {
         POOL.size
+    }
+
+    fn statements(&self) -> u64 {
+        self.pool.statements()
     }
 }
