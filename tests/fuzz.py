@@ -1,6 +1,8 @@
 """Requests that nobody wrote by hand: Schemathesis makes them of the OpenAPI document of a running Larder and judges the answers.
 
-    python tests/fuzz.py ADDRESS SEED [options of `st run`]
+    python tests/fuzz.py ADDRESS SEED SHARE [options of `st run`]
+
+SHARE is how many of the systematic requests are sent, from 0 to 1; the random ones are as many as the options say.
 
 What it makes by itself names nothing that exists. So each request gets, most of the time, a caller and things of its own, in a
 state in which it can succeed; and every operation must have succeeded at least once at the end. Larder must be new, let anybody sign
@@ -23,9 +25,9 @@ import requests
 import schemathesis
 from schemathesis.cli import schemathesis as command_line
 from schemathesis.core.parameters import ParameterLocation as In
-from schemathesis.generation.meta import TestPhase
+from schemathesis.generation.meta import CoverageScenario, TestPhase
 
-ADDRESS, SEED = sys.argv[1:3]
+ADDRESS, SEED, SHARE = sys.argv[1:4]
 ISSUER = os.environ["LARDER_FUZZ_ISSUER"]
 SECRET = os.environ["LARDER_FUZZ_SECRET"]
 
@@ -236,13 +238,25 @@ def caller(case, usually):
     return writer
 
 
+def has_succeeded(label):
+    return any(200 <= status < 300 for status in answered[label])
+
+
+@schemathesis.hook
+def filter_case(context, case):
+    meta = case.meta
+    is_plain = meta.phase.name != TestPhase.COVERAGE or meta.phase.data.scenario == CoverageScenario.DEFAULT_POSITIVE_TEST
+    return is_plain or chance.random() < float(SHARE)
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     meta, path = case.meta, case.operation.path
-    is_example = meta.phase.name == TestPhase.EXAMPLES
+    # Until the operation succeeded, as much as possible is done for that.
+    is_helped = meta.phase.name == TestPhase.EXAMPLES or not has_succeeded(case.operation.label)
 
     def usually(share):
-        return is_example or chance.random() < share
+        return is_helped or chance.random() < share
 
     person = caller(case, usually)
     things = reader_things if person is reader else Things(person, case.method, path)
@@ -262,7 +276,7 @@ def before_call(context, case, kwargs):
     if not meta.is_negative_at(In.HEADER):
         names = {parameter.name for parameter in case.operation.headers}
         if "If-Match" in names and usually(0.8):
-            case.headers["If-Match"] = chance.choice(["*", '"1"'])
+            case.headers["If-Match"] = "*" if is_helped else chance.choice(["*", '"1"'])
         if "If-None-Match" in case.headers and case.method == "PUT" and usually(0.8):
             del case.headers["If-None-Match"]
     if not meta.is_negative_at(In.BODY) and usually(0.8):
@@ -285,7 +299,7 @@ reader_things = Things(reader, "GET", "/revisions /summary")
 for name in ("session_id", "prompt_id", "token_id", "identity_id"):
     reader_things[name]
 
-options = [f"--seed={SEED}", f"--checks={','.join(CHECKS)}", "--warnings=off", "--no-color", *sys.argv[3:]]
+options = [f"--seed={SEED}", f"--checks={','.join(CHECKS)}", "--warnings=off", "--no-color", *sys.argv[4:]]
 try:
     failed = command_line.main(["run", f"{ADDRESS}/openapi.json", *options], standalone_mode=False)
 except SystemExit as end:
@@ -293,7 +307,7 @@ except SystemExit as end:
 
 statuses = sum(answered.values(), collections.Counter())
 print("Answers:", ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items())))
-never = [label for label, statuses in answered.items() if not any(200 <= status < 300 for status in statuses)]
+never = [label for label in answered if not has_succeeded(label)]
 for label in never:
     print(f"Never succeeded: {label}: {dict(answered[label])}")
 sys.exit(1 if failed or never or not answered else 0)
