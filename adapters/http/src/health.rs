@@ -67,7 +67,7 @@ struct LiveBody {
 #[derive(Object, Serialize)]
 #[oai(rename = "Ready")]
 struct ReadyBody {
-    /// `ready` when every context is.
+    /// `ready` when every context is that must be.
     status: Word<State>,
     /// Each context.
     contexts: Vec<ContextBody>,
@@ -86,7 +86,7 @@ struct ContextBody {
 impl From<Vec<ContextState>> for ReadyBody {
     fn from(states: Vec<ContextState>) -> Self {
         Self {
-            status: State::of(states.iter().all(|state| state.is_ready)),
+            status: State::of(states.iter().all(|state| state.is_ready || state.is_optional)),
             contexts: states
                 .into_iter()
                 .map(|state| ContextBody {
@@ -102,7 +102,7 @@ impl From<Vec<ContextState>> for ReadyBody {
 #[derive(Object, Serialize)]
 #[oai(rename = "Health")]
 struct HealthBody {
-    /// `ready` when every context is.
+    /// `ready` when every context is that must be.
     status: Word<State>,
     /// Its version.
     version: String,
@@ -150,7 +150,7 @@ impl HealthApi {
 
     /// Can it serve requests?
     ///
-    /// Asks every store: for whoever sends requests to the process. 503 when one context is not ready; the others still work.
+    /// Asks every store: for whoever sends requests to the process. 503 when one that must be is not ready.
     #[oai(path = "/readyz", method = "get", operation_id = "readyz")]
     async fn readyz(&self) -> Answer<Shown<ReadyBody, true>, BARE> {
         let ready = ReadyBody::from(self.readiness.states().await);

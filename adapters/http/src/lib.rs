@@ -46,7 +46,7 @@ use rate::Rate;
 pub use admin::{Admin, Exposition, admin_endpoint};
 pub use compat::CompatOptions;
 pub use docs::openapi_document;
-pub use middleware::Origin;
+pub use middleware::{LinkTrace, Origin};
 pub use server::{Server, ServerOptions};
 
 /// What the adapter needs of the application.
@@ -116,6 +116,8 @@ pub struct HttpOptions {
     pub origins: Vec<Origin>,
     /// For how long browsers are to come by TLS only. Not told by default: only whoever put TLS in front may say so.
     pub hsts: Option<Duration>,
+    /// Makes requests part of traces, where such are made.
+    pub link_trace: Option<LinkTrace>,
 }
 
 impl Default for HttpOptions {
@@ -130,6 +132,7 @@ impl Default for HttpOptions {
             account_rate_per_minute: 0,
             origins: Vec::new(),
             hsts: None,
+            link_trace: None,
         }
     }
 }
@@ -250,6 +253,7 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
         owners: Rate::new(options.account_rate_per_minute).map(Arc::new),
         origins: options.origins,
         hsts: options.hsts,
+        link_trace: options.link_trace,
         compat: options.compat,
     };
     around.put(routes)

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use larder_migrations::Context;
 use larder_ports::outbound::{Access, Event, Observer, StorageError, UnitEnd, UnitOfWork};
+use tracing::Instrument;
 
 use crate::{Catalogue, Connection, Effect, FailureKind, Statement, Value};
 
@@ -91,7 +92,14 @@ impl<C: Connection> Unit<C> {
         self.latch = Latch::InFlight;
         self.is_open |= begin;
         let sent_at = Instant::now();
-        let answer = connection.run(begin, text, values).await;
+        let span = tracing::debug_span!(
+            target: "larder::trace",
+            "statement",
+            otel.name = statement.name,
+            otel.kind = "client",
+            db.operation.name = statement.name
+        );
+        let answer = connection.run(begin, text, values).instrument(span).await;
         self.observer.observe(Event::StatementEnded {
             context: self.context.name(),
             statement: statement.name,

@@ -9,6 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, Flag, Inputs};
 use crate::exit::{Exit, Status};
+#[cfg(feature = "otlp")]
+use crate::traces::{self, Traces};
 use crate::{check, log, migrate, serve, user};
 
 /// The command line of `larder`.
@@ -215,15 +217,13 @@ impl Cli {
             say(text.trim_end());
             return Ok(());
         }
-        log::start(&config.log);
-        for warning in &config.warnings {
-            tracing::warn!("{warning}");
+        if let Command::Serve = command {
+            let runtime = runtime(Builder::new_multi_thread().max_blocking_threads(config.identity.hash_workers + 4))?;
+            return runtime.block_on(served(&config, &again));
         }
+        log::start(&config.log);
+        warn(&config);
         match command {
-            Command::Serve => {
-                runtime(Builder::new_multi_thread().max_blocking_threads(config.identity.hash_workers + 4))?
-                    .block_on(serve::run(&config, &again))
-            }
             Command::Migrate => runtime(&mut Builder::new_current_thread())?.block_on(migrate::run(&config)),
             Command::User(UserCommand::Create { username, email }) => {
                 runtime(&mut Builder::new_current_thread())?.block_on(user::create(&config, username, email))
@@ -234,8 +234,30 @@ impl Cli {
             Command::User(UserCommand::Promote { login }) => {
                 runtime(&mut Builder::new_current_thread())?.block_on(user::promote(&config, &login))
             }
-            Command::Openapi | Command::Config(_) => Ok(()),
+            Command::Serve | Command::Openapi | Command::Config(_) => Ok(()),
         }
+    }
+}
+
+/// Serves, with logs and traces.
+async fn served(config: &Config, again: &str) -> Result<(), Exit> {
+    #[cfg(feature = "otlp")]
+    if let Some(collector) = &config.traces {
+        let traces = Traces::start(collector, config.environment)?;
+        log::start_with(&config.log, traces.layer());
+        warn(config);
+        let outcome = serve::run(config, again, Some(traces::link)).await;
+        traces.stop().await;
+        return outcome;
+    }
+    log::start(&config.log);
+    warn(config);
+    serve::run(config, again, None).await
+}
+
+fn warn(config: &Config) {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
     }
 }
 

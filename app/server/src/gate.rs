@@ -72,6 +72,7 @@ impl<R: Readiness> Readiness for Draining<R> {
         if self.stopping.0.load(Ordering::Acquire) {
             for state in &mut states {
                 state.is_ready = false;
+                state.is_optional = false;
             }
         }
         states
@@ -97,6 +98,7 @@ mod tests {
             vec![ContextState {
                 context: "chat",
                 is_ready: true,
+                is_optional: true,
             }]
         }
     }
@@ -121,6 +123,7 @@ mod tests {
         };
         assert!(draining.states().await[0].is_ready);
         draining.stopping.begin();
-        assert!(!draining.states().await[0].is_ready);
+        let [state] = draining.states().await[..] else { panic!() };
+        assert!(!state.is_ready && !state.is_optional);
     }
 }

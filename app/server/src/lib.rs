@@ -18,6 +18,8 @@ mod log;
 mod migrate;
 mod schema;
 mod serve;
+#[cfg(feature = "otlp")]
+mod traces;
 mod user;
 mod welcome;
 mod wiring;

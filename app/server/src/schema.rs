@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use larder_migrations::Context;
 use larder_sqlx::migrate::{self, MigrateError};
@@ -17,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) migrate: Vec<Context>,
     /// Contexts whose pending migrations are an error.
     pub(crate) check: Vec<Context>,
+    /// How long the start waits for the store; `None`: it goes on without (`CF-52`).
+    pub(crate) require_within: Option<Duration>,
 }
 
 /// Why a store can't be used.
@@ -114,6 +117,7 @@ mod tests {
             }),
             migrate: migrate.to_vec(),
             check: check.to_vec(),
+            require_within: None,
         }
     }
 

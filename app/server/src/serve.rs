@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_http::{CompatOptions, HttpOptions, Server, ServerOptions};
+use larder_http::{CompatOptions, HttpOptions, LinkTrace, Server, ServerOptions};
 use larder_ports::inbound::identity::ErasureWork;
 use larder_ports::outbound::identity::IdentityUnit;
 use larder_ports::outbound::{Access, Observer, StorageError, Store};
@@ -36,8 +36,9 @@ const MOST_OPERATORS: usize = 32;
 /// Signals that come so soon after the first one are the same request to stop.
 const SAME_REQUEST: Duration = Duration::from_secs(1);
 
-/// Takes requests until the process is asked to stop. `program` is how it was started, for the commands that are shown.
-pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
+/// Takes requests until the process is asked to stop. `program` is how it was started, for the commands that are shown; `link_trace`
+/// is what makes requests part of traces.
+pub(crate) async fn run(config: &Config, program: &str, link_trace: Option<LinkTrace>) -> Result<(), Exit> {
     let stopping = Stopping::default();
     let metrics = wiring::metrics();
     let observer: Arc<dyn Observer> = metrics.clone();
@@ -79,7 +80,7 @@ pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
             server.run(listener, pending(), Duration::ZERO).await;
         });
     }
-    let endpoint = larder_http::endpoint(api, http_options(config));
+    let endpoint = larder_http::endpoint(api, http_options(config, link_trace));
     let server = Server::new("http", endpoint, server_options(&config.http), observer);
     let asked_to_stop = async {
         let _ = first_signal.await;
@@ -103,7 +104,7 @@ pub(crate) async fn run(config: &Config, program: &str) -> Result<(), Exit> {
     outcome
 }
 
-fn http_options(config: &Config) -> HttpOptions {
+fn http_options(config: &Config, link_trace: Option<LinkTrace>) -> HttpOptions {
     HttpOptions {
         body_limit: config.http.body_limit,
         request_deadline: config.http.request_deadline,
@@ -113,6 +114,7 @@ fn http_options(config: &Config) -> HttpOptions {
         account_rate_per_minute: config.limits.account_per_minute,
         origins: config.http.origins.clone(),
         hsts: config.http.hsts,
+        link_trace,
         compat: CompatOptions {
             is_enabled: config.compat.enabled,
             mount: config.compat.mount.clone(),
@@ -168,28 +170,38 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, Exit> {
         .map_err(|error| Exit::of(Status::Unexpected, &error))
 }
 
-/// Carries the plan of a store out and opens its gate; answers whether it is open. A store that is away is tried again in the
-/// background, everything else ends the start (`CF-51`, `CF-53`).
+/// Carries the plan of a store out and opens its gate; answers whether it is open. A store that is away is tried again: for as long
+/// as the start is to wait for it (`CF-52`), else in the background. Everything else ends the start (`CF-51`, `CF-53`).
 async fn open_gate(store: &OpenStore, keepers: &mut JoinSet<()>) -> Result<bool, Exit> {
-    match prepare(&store.plan).await {
-        Ok(_) => {
-            store.gate.open();
-            Ok(true)
+    let latest = store.plan.require_within.map(|wait| Instant::now() + wait);
+    let mut pauses = Pauses::default();
+    loop {
+        let error = match prepare(&store.plan).await {
+            Ok(_) => {
+                store.gate.open();
+                return Ok(true);
+            }
+            Err(error) if error.is_outage_of(&store.plan.target) => error,
+            Err(error) => return Err(error.into_exit()),
+        };
+        let pause = pauses.next();
+        match latest.map(|latest| latest.saturating_duration_since(Instant::now())) {
+            Some(Duration::ZERO) => return Err(error.into_exit()),
+            Some(rest) => sleep(pause.min(rest)).await,
+            None => {
+                tracing::warn!(error = chain(&error), store = %store.plan.target, "a store is away; trying again");
+                keepers.spawn(keep_trying(store.plan.clone(), store.gate.clone()));
+                return Ok(false);
+            }
         }
-        Err(error) if error.is_outage_of(&store.plan.target) => {
-            tracing::warn!(error = chain(&error), store = %store.plan.target, "a store is away; trying again");
-            keepers.spawn(keep_trying(store.plan.clone(), store.gate.clone()));
-            Ok(false)
-        }
-        Err(error) => Err(error.into_exit()),
     }
 }
 
 /// Tries again until the plan is carried out. What would have ended the start doesn't end a service that already takes requests.
 async fn keep_trying(plan: Plan, gate: Gate) {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::default();
     loop {
-        sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        sleep(pauses.next()).await;
         match prepare(&plan).await {
             Ok(_) => {
                 gate.open();
@@ -202,7 +214,23 @@ async fn keep_trying(plan: Plan, gate: Gate) {
             Err(error @ SchemaError::Pending(_)) => tracing::error!(store = %plan.target, "{error}"),
             Err(error) => tracing::error!(error = chain(&error), store = %plan.target, "a store can't be used"),
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Pauses between attempts: each twice as long as the one before, up to a limit, and none quite like another.
+struct Pauses(Duration);
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self(FIRST_PAUSE)
+    }
+}
+
+impl Pauses {
+    fn next(&mut self) -> Duration {
+        let pause = self.0.mul_f64(0.5 + fastrand::f64() / 2.0);
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+        pause
     }
 }
 
@@ -282,5 +310,20 @@ impl Signals {
 
     async fn next(&mut self) {
         let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cf_51_pauses_grow_from_200_ms_to_30_s() {
+        let mut pauses = Pauses::default();
+        for longest in [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000] {
+            let longest = Duration::from_millis(longest);
+            let pause = pauses.next();
+            assert!(longest / 2 <= pause && pause <= longest, "{longest:?}: {pause:?}");
+        }
     }
 }

@@ -75,13 +75,14 @@ pub(crate) fn plans(config: &Config) -> Vec<Plan> {
         let Database {
             store,
             migrate_on_start,
-            ..
+            require_within,
         } = database;
         let index = plans.iter().position(|plan| plan.target == *store).unwrap_or_else(|| {
             plans.push(Plan {
                 target: store.clone(),
                 migrate: Vec::new(),
                 check: Vec::new(),
+                require_within: None,
             });
             plans.len() - 1
         });
@@ -92,6 +93,8 @@ pub(crate) fn plans(config: &Config) -> Vec<Plan> {
             &mut plan.check
         };
         list.push(context);
+        // Whoever demands it soonest.
+        plan.require_within = plan.require_within.into_iter().chain(*require_within).min();
     }
     plans
 }
@@ -333,7 +336,7 @@ pub(crate) fn api(
         search: Arc::new(ChatSearch::new(chat, seal)),
         message_edits,
         readiness: Arc::new(Draining {
-            inner: Probes::new(probes),
+            inner: Probes::new(probes).with_optional(config.optional_contexts.iter().map(|context| context.name())),
             stopping,
         }),
         clock,

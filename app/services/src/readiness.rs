@@ -13,6 +13,8 @@ pub struct Probes {
     stores: Vec<Arc<dyn Probe>>,
     /// The name of a context and the index of its store.
     contexts: Vec<(&'static str, usize)>,
+    /// Contexts without which the service is ready.
+    optional: Vec<&'static str>,
     patience: Duration,
 }
 
@@ -32,7 +34,17 @@ impl Probes {
         Self {
             stores,
             contexts,
+            optional: Vec::new(),
             patience: Duration::from_secs(2),
+        }
+    }
+
+    /// Without these contexts the service is ready all the same.
+    #[must_use]
+    pub fn with_optional(self, contexts: impl IntoIterator<Item = &'static str>) -> Self {
+        Self {
+            optional: contexts.into_iter().collect(),
+            ..self
         }
     }
 
@@ -61,6 +73,7 @@ impl Readiness for Probes {
             .map(|&(context, store)| ContextState {
                 context,
                 is_ready: answers.get(store).is_some_and(|is_ready| *is_ready),
+                is_optional: self.optional.contains(&context),
             })
             .collect()
     }
@@ -114,16 +127,22 @@ mod tests {
                 ("chat", good.clone()),
                 ("labs", bad),
             ])
+            .with_optional(["labs"])
         };
         let states: Vec<_> = probes
             .states()
             .await
             .into_iter()
-            .map(|state| (state.context, state.is_ready))
+            .map(|state| (state.context, state.is_ready, state.is_optional))
             .collect();
         assert_eq!(
             states,
-            [("identity", true), ("health", false), ("chat", true), ("labs", false)]
+            [
+                ("identity", true, false),
+                ("health", false, false),
+                ("chat", true, false),
+                ("labs", false, true)
+            ]
         );
         assert_eq!(good.1.load(Ordering::SeqCst), 1);
     }

@@ -23,6 +23,8 @@ pub struct ContextState {
     pub context: &'static str,
     /// Whether its store answered.
     pub is_ready: bool,
+    /// Whether the service is ready without it.
+    pub is_optional: bool,
 }
 
 /// Readiness of the whole service.

@@ -10,7 +10,7 @@ use crate::compat::LegacyAction;
 /// Tells an observer of every request.
 pub(super) struct Measured<E> {
     pub(super) inner: E,
-    pub(super) operations: Operations,
+    pub(super) operations: Arc<Operations>,
     pub(super) observer: Arc<dyn Observer>,
 }
 

@@ -36,6 +36,7 @@ use trace::Traced;
 
 pub use cors::Origin;
 pub(crate) use limits::Counted;
+pub use trace::LinkTrace;
 
 /// What the layers need.
 pub(crate) struct Around {
@@ -47,6 +48,7 @@ pub(crate) struct Around {
     pub(crate) owners: Option<Arc<Rate<OwnerId>>>,
     pub(crate) origins: Vec<Origin>,
     pub(crate) hsts: Option<Duration>,
+    pub(crate) link_trace: Option<LinkTrace>,
     pub(crate) compat: CompatOptions,
 }
 
@@ -76,12 +78,17 @@ impl Around {
         };
         let routes = ResponseHeaders::new(routes, self.hsts);
         let routes = AccessLog { inner: routes };
+        let operations = Arc::new(Operations::of::<(crate::NativeOperations, compat::Operations)>(mount));
         let routes = Measured {
             inner: routes,
-            operations: Operations::of::<(crate::NativeOperations, compat::Operations)>(mount),
+            operations: Arc::clone(&operations),
             observer: self.observer,
         };
-        let routes = Traced { inner: routes };
+        let routes = Traced {
+            inner: routes,
+            operations,
+            link: self.link_trace,
+        };
         RequestIds {
             inner: routes,
             ids: self.ids,
@@ -101,6 +108,10 @@ pub(crate) fn around_admin<T: OpenApi>(
     };
     let routes = Problems::new::<T>(routes, SurfaceLayer::none());
     let routes = ResponseHeaders::new(routes, None);
-    let routes = Traced { inner: routes };
+    let routes = Traced {
+        inner: routes,
+        operations: Arc::new(Operations::of::<T>(String::new())),
+        link: None,
+    };
     RequestIds { inner: routes, ids }
 }

@@ -1,35 +1,61 @@
+use std::sync::Arc;
+
 use poem::http::HeaderMap;
 use poem::http::header::HeaderName;
 use poem::{Endpoint, Request, Response, Result};
-use tracing::Instrument;
 use tracing::field::{Empty, display};
+use tracing::{Instrument, Span};
 
+use super::operation::{self, Operations};
 use super::request_id::RequestId;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Everything that is logged while a request is worked on carries its id and, where the client sent a `traceparent`, the id of the
-/// trace that it belongs to.
+/// Makes the span of a request part of the trace that its headers name, and answers the id of the trace that it is part of then.
+pub type LinkTrace = fn(&Span, &HeaderMap) -> Option<String>;
+
+/// Everything that is logged while a request is worked on carries its id and the id of the trace that it belongs to, where there is
+/// one: by its `traceparent`, or because traces are made here.
 pub(super) struct Traced<E> {
     pub(super) inner: E,
+    pub(super) operations: Arc<Operations>,
+    pub(super) link: Option<LinkTrace>,
 }
 
 impl<E: Endpoint<Output = Response>> Endpoint for Traced<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
+        // What a collector is sent. Disabled, and so next to nothing, where there is none.
+        let sent = tracing::info_span!(
+            target: "larder::trace",
+            "request",
+            otel.name = self.operations.find(request.method(), request.uri().path()),
+            otel.kind = "server",
+            otel.status_code = Empty,
+            http.request.method = operation::method_name(request.method()),
+            http.response.status_code = Empty
+        );
+        let linked = self.link.and_then(|link| link(&sent, request.headers()));
         let id = RequestId::of(&request);
         // At the level of errors, so that whatever is logged at all has it.
-        let span = tracing::error_span!(
+        let logged = tracing::error_span!(
             target: "larder::request",
+            parent: &sent,
             "request",
             request_id = id.as_str(),
             trace_id = Empty
         );
-        if let Some(trace_id) = trace_id(request.headers()) {
-            span.record("trace_id", display(trace_id));
+        if let Some(trace_id) = linked.as_deref().or_else(|| trace_id(request.headers())) {
+            logged.record("trace_id", display(trace_id));
         }
-        self.inner.call(request).instrument(span).await
+        let response = self.inner.call(request).instrument(logged).await?;
+        let status = response.status();
+        sent.record("http.response.status_code", status.as_u16());
+        if status.is_server_error() {
+            sent.record("otel.status_code", "ERROR");
+        }
+        Ok(response)
     }
 }
 

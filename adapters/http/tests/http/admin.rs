@@ -26,6 +26,7 @@ fn admin(is_ready: bool) -> App {
     let chat = ContextState {
         context: "chat",
         is_ready,
+        is_optional: false,
     };
     let endpoint = admin_endpoint(Admin {
         readiness: Arc::new(Contexts(Some(vec![chat]))),

@@ -7,7 +7,11 @@ use serde_json::json;
 use crate::support::{Contexts, Ports};
 
 fn contexts(chat: bool) -> Contexts {
-    let state = |context, is_ready| ContextState { context, is_ready };
+    let state = |context, is_ready| ContextState {
+        context,
+        is_ready,
+        is_optional: false,
+    };
     Contexts(Some(vec![state("identity", true), state("chat", chat)]))
 }
 
@@ -54,6 +58,26 @@ async fn one_context_away_is_503_with_names_and_states_only() {
     assert_eq!(health.status, 200);
     assert_eq!(health.value()["status"], "unavailable");
     assert_eq!(health.value()["time"], "2026-01-01T00:00:00.000000Z");
+}
+
+#[tokio::test]
+async fn the_service_is_ready_without_an_optional_context() {
+    let mut states = contexts(false).0.unwrap();
+    for state in &mut states {
+        state.is_optional = !state.is_ready;
+    }
+    let app = Ports {
+        contexts: Contexts(Some(states)),
+        ..Ports::new()
+    }
+    .app();
+    let reply = app.anonymous(Method::GET, "/readyz").send().await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.value()["status"], "ready");
+    assert_eq!(
+        reply.value()["contexts"][1],
+        json!({"context": "chat", "state": "unavailable"})
+    );
 }
 
 #[tokio::test]

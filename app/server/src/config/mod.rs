@@ -47,7 +47,7 @@ pub(crate) use source::variable_of;
 
 use problem::Problems;
 use reader::{Reader, Shown};
-use setting::{Bytes, Listener, Networks, Origins, Setting};
+use setting::{Bytes, CollectorUrl, Listener, Networks, Origins, Setting};
 use source::Sources;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -73,6 +73,8 @@ pub struct Config {
     pub limits: Limits,
     /// Logs.
     pub log: Log,
+    /// Where traces are sent; `None` is nowhere.
+    pub traces: Option<Collector>,
     /// The store of each context that is not disabled.
     pub databases: BTreeMap<Context, Database>,
     /// Contexts whose outage does not make the service unready.
@@ -133,6 +135,15 @@ pub struct Limits {
     pub address_per_minute: u32,
     /// Most requests for one account in a minute.
     pub account_per_minute: u32,
+}
+
+/// `[traces]`: a collector that takes OTLP over HTTP.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Collector {
+    /// Its address without a path: `http://127.0.0.1:4318`.
+    pub url: String,
+    /// How many of a hundred requests are traced, where the client didn't decide that.
+    pub sample_percent: u32,
 }
 
 /// `[log]`.
@@ -218,6 +229,7 @@ impl Config {
             account_per_minute: reader.get("limits.account_per_minute", 0),
         };
         let log = read_log(&mut reader);
+        let traces = read_traces(&mut reader);
         let is_enabled = |context: &Context| !disabled.contains(context);
         let contexts: Vec<Context> = Context::ALL.iter().copied().filter(is_enabled).collect();
         let databases = database::resolve(&mut reader, environment, &data_dir, &contexts);
@@ -245,6 +257,7 @@ impl Config {
             admin,
             limits,
             log,
+            traces,
             databases,
             optional_contexts,
             identity,
@@ -362,6 +375,17 @@ fn read_admin(reader: &mut Reader) -> Admin {
         listen: listener.0,
         is_default,
     }
+}
+
+fn read_traces(reader: &mut Reader) -> Option<Collector> {
+    const KEY: &str = "traces.otlp";
+    let url = reader.get(KEY, CollectorUrl::default()).0;
+    let sample_percent = reader.get_within("traces.sample_percent", 100, 0..=100);
+    if url.is_some() && !cfg!(feature = "otlp") {
+        let text = "this program was built without the feature otlp, which sends traces";
+        reader.problems.add(Problem::new(text).of(KEY));
+    }
+    url.map(|url| Collector { url, sample_percent })
 }
 
 fn read_log(reader: &mut Reader) -> Log {

@@ -123,6 +123,38 @@ impl Setting for Listener {
     }
 }
 
+/// The address of a collector of traces, or none.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct CollectorUrl(pub(crate) Option<String>);
+
+impl CollectorUrl {
+    const OFF: &str = "off";
+}
+
+impl Setting for CollectorUrl {
+    const EXPECTED: &'static str =
+        "an address without TLS and without a path, such as http://127.0.0.1:4318 (a collector beside Larder), or off";
+
+    fn read(value: &Value) -> Option<Self> {
+        let text = value.as_str()?.trim();
+        if text.is_empty() || text == Self::OFF {
+            return Some(Self(None));
+        }
+        let address = text.strip_prefix("http://")?.trim_end_matches('/');
+        let (host, port) = address.rsplit_once(':')?;
+        let is_bracketed = host.starts_with('[') && host.ends_with(']');
+        let is_host = !host.is_empty()
+            && (is_bracketed || !host.contains(':'))
+            && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
+        let is_address = is_host && port.parse::<u16>().is_ok_and(|port| port > 0);
+        is_address.then(|| Self(Some(format!("http://{address}"))))
+    }
+
+    fn show(&self) -> toml::Value {
+        self.0.as_deref().unwrap_or(Self::OFF).into()
+    }
+}
+
 /// Origins of a browser's pages: a list, or a text with commas.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Origins(pub(crate) Vec<Origin>);
@@ -441,6 +473,35 @@ mod tests {
         assert_eq!(read::<Listener>("127.0.0.1:9"), Some(Listener(Some(address))));
         assert_eq!(read::<Listener>("9"), None);
         assert_eq!(Listener(None).show().as_str(), Some("off"));
+    }
+
+    #[test]
+    fn collectors_have_a_host_and_a_port() {
+        for text in [
+            "http://127.0.0.1:4318",
+            "http://[::1]:4318",
+            "http://collector.example.com:4318",
+        ] {
+            let shown = read::<CollectorUrl>(text).map(|url| url.show());
+            assert_eq!(shown, Some(text.into()), "{text}");
+        }
+        assert_eq!(
+            read("http://localhost:4318/"),
+            Some(CollectorUrl(Some("http://localhost:4318".into())))
+        );
+        assert_eq!(read("off"), Some(CollectorUrl(None)));
+        assert_eq!(read(""), Some(CollectorUrl(None)));
+        for text in [
+            "https://127.0.0.1:4318",
+            "127.0.0.1:4318",
+            "http://127.0.0.1",
+            "http://:4318",
+            "http://127.0.0.1:0",
+            "http://127.0.0.1:4318/v1/traces",
+            "http://ann:pw@127.0.0.1:4318",
+        ] {
+            assert_eq!(read::<CollectorUrl>(text), None, "{text}");
+        }
     }
 
     #[test]

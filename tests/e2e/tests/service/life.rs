@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Adapter, Answering, Installation, until};
+use crate::harness::{Adapter, Answering, Installation, Service, until};
 
 on_every_adapter!(
     the_start_tells_a_newcomer_what_to_do,
@@ -16,6 +16,7 @@ on_every_adapter!(
     an_acknowledged_message_survives_a_kill,
     sigterm_lets_a_running_request_finish,
     sigint_lets_a_running_request_finish,
+    cf_54_operators_see_the_end_coming,
 );
 
 const SESSIONS: &str = "/api/v1/chat/sessions";
@@ -110,16 +111,7 @@ async fn a_signal_lets_a_running_request_finish(adapter: Adapter, signal: &str) 
     let service = larder.start().await;
     let ann = service.sign_up("ann").await;
     let body = json!({"name": "Just in time"}).to_string();
-    let mut running = TcpStream::connect(service.address()).await.unwrap();
-    let head = format!(
-        "POST {SESSIONS} HTTP/1.1\r\nHost: larder\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
-        ann.token,
-        body.len()
-    );
-    running.write_all(head.as_bytes()).await.unwrap();
-    // The service asks for the body, so it is at work on the request.
-    assert!(read_until(&mut running, "\r\n\r\n").await.starts_with("HTTP/1.1 100"));
+    let mut running = half_sent(&service, &ann.token, &body).await;
 
     service.signal(signal).await;
     let address = service.address();
@@ -136,6 +128,46 @@ async fn a_signal_lets_a_running_request_finish(adapter: Adapter, signal: &str) 
     let service = larder.start().await;
     let sessions = service.get(SESSIONS).bearer_auth(&ann.token).expect(200).await.json();
     assert_eq!(sessions["data"][0]["name"], "Just in time");
+}
+
+/// A request that waits for its body.
+async fn half_sent(service: &Service, token: &str, body: &str) -> TcpStream {
+    let mut connection = TcpStream::connect(service.address()).await.unwrap();
+    let head = format!(
+        "POST {SESSIONS} HTTP/1.1\r\nHost: larder\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    // The service asks for the body, so it is at work on the request.
+    assert!(
+        read_until(&mut connection, "\r\n\r\n")
+            .await
+            .starts_with("HTTP/1.1 100")
+    );
+    connection
+}
+
+async fn cf_54_operators_see_the_end_coming(adapter: Adapter) {
+    let larder = Installation::new(adapter).await;
+    let service = larder.start().await;
+    let ann = service.sign_up("ann").await;
+    let body = json!({"name": "Just in time"}).to_string();
+    let mut running = half_sent(&service, &ann.token, &body).await;
+    service.admin("/readyz").expect(200).await;
+    service.signal("TERM").await;
+    until("readiness has ended", async || {
+        (service.admin("/readyz").answer().await.status == 503).then_some(())
+    })
+    .await;
+    // As long as requests are answered.
+    service.admin("/livez").expect(200).await;
+    assert_eq!(service.metrics().await.get("larder_http_requests_in_flight"), 1.0);
+    running.write_all(body.as_bytes()).await.unwrap();
+    let answer = read_until(&mut running, "\"version\"").await;
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    let ended = service.end().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
 /// Whether the service turns new requests away: it no longer listens, leaves them waiting, or says that it is not ready.

@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 
 use crate::harness::{Adapter, Answering, Installation, password, sign_up};
 
-on_every_adapter!(every_request_is_one_line, no_secret_is_logged_at_the_finest_level);
+on_every_adapter!(
+    every_request_is_one_line,
+    every_line_of_a_request_names_it_and_its_trace,
+    no_secret_is_logged_at_the_finest_level,
+);
 
 async fn every_request_is_one_line(adapter: Adapter) {
     let larder = Installation::new(adapter).await.with("LARDER_LOG__FORMAT", "json");
@@ -40,6 +44,34 @@ async fn every_request_is_one_line(adapter: Adapter) {
         ] {
             assert!(text.contains(&expected), "{expected} in {text}");
         }
+    }
+}
+
+async fn every_line_of_a_request_names_it_and_its_trace(adapter: Adapter) {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    for format in ["json", "pretty"] {
+        let larder = Installation::new(adapter)
+            .await
+            .with("LARDER_LOG__FORMAT", format)
+            .with("LARDER_LOG__FILTER", "info,larder_sql=debug");
+        let service = larder.start().await;
+        service.sign_up("ann").await;
+        // The database refuses a name that is taken, which is told at the level of debugging, far below the listener.
+        service
+            .post("/api/v1/auth/sign-up", &sign_up("ann"))
+            .header("x-request-id", "id-of-a-refused-one")
+            .header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"))
+            .expect(409)
+            .await;
+        let log = service.stop().await.stderr;
+        let lines: Vec<&str> = log
+            .lines()
+            .filter(|line| line.contains("id-of-a-refused-one"))
+            .collect();
+        assert!(lines.iter().any(|line| line.contains("statement failed")), "{log}");
+        assert!(lines.iter().any(|line| line.contains("409")), "{log}");
+        assert!(lines.iter().all(|line| line.contains(TRACE)), "{log}");
     }
 }
 

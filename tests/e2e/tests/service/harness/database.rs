@@ -2,7 +2,9 @@ use std::thread;
 
 use tokio::runtime::Builder;
 use tokio_postgres::config::Host;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
+
+use super::until;
 
 /// An empty database of its own on the server that `tests/run` started, dropped with this value.
 pub(crate) struct Database {
@@ -43,6 +45,89 @@ impl Database {
     /// The password in that address.
     pub(crate) fn password(&self) -> String {
         String::from_utf8_lossy(self.server.get_password().unwrap_or_default()).into_owned()
+    }
+}
+
+/// A session of somebody else in the database of an installation.
+pub(crate) struct Session(Client);
+
+/// A table that nobody else can use until it is released.
+pub(crate) struct Lock(Client);
+
+impl Lock {
+    pub(crate) async fn release(self) {
+        self.0.batch_execute("ROLLBACK").await.expect("the lock is released");
+    }
+}
+
+impl Database {
+    async fn connect(&self) -> Client {
+        let mut config = self.server.clone();
+        config.dbname(&self.name);
+        let (client, connection) = config
+            .connect(NoTls)
+            .await
+            .expect("the PostgreSQL of the tests answers");
+        tokio::spawn(connection);
+        client
+    }
+
+    pub(crate) async fn session(&self) -> Session {
+        Session(self.connect().await)
+    }
+
+    /// Takes a table of Larder, whatever its schema, away from everybody else.
+    pub(crate) async fn lock(&self, table: &str) -> Lock {
+        let client = self.connect().await;
+        let found = client
+            .query_one(
+                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE tablename = $1",
+                &[&table],
+            )
+            .await
+            .expect("one table of this name");
+        let table: String = found.get(0);
+        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        client.batch_execute(&lock).await.expect("the table is locked");
+        Lock(client)
+    }
+}
+
+impl Session {
+    /// Waits until a statement of Larder waits for a lock.
+    pub(crate) async fn until_a_statement_waits(&self) {
+        until("a statement waits", async || {
+            (self.count("wait_event_type = 'Lock'").await > 0).then_some(())
+        })
+        .await;
+    }
+
+    /// How many connections Larder has.
+    pub(crate) async fn connections(&self) -> i64 {
+        self.count("true").await
+    }
+
+    /// How many rows a table of Larder has, whatever its schema.
+    pub(crate) async fn rows(&self, table: &str) -> i64 {
+        let found = self
+            .0
+            .query_one(
+                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE tablename = $1",
+                &[&table],
+            )
+            .await
+            .expect("one table of this name");
+        let table: String = found.get(0);
+        let counted = self.0.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await;
+        counted.expect("a number").get(0)
+    }
+
+    async fn count(&self, condition: &str) -> i64 {
+        let query = format!(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name LIKE 'larder%' AND {condition}"
+        );
+        self.0.query_one(&query, &[]).await.expect("statistics").get(0)
     }
 }
 
