@@ -1,6 +1,7 @@
 //! Doubles of the ports for tests: mocks of every trait, a unit of work that follows a script, a clock and ids that are set.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -34,7 +35,8 @@ use crate::inbound::chat::{
     MessageEditUseCases, MessageStored, MessageTag, PutMessage,
 };
 use crate::inbound::chat::{
-    AuditError, AuditFiles, FileUseCases, MessageHit, SearchError, SearchRequest, SearchUseCases,
+    AuditError, AuditFiles, AuditMessages, FileUseCases, MessageHit, NewestFavourites, RemovedSession, SearchError,
+    SearchRequest, SearchUseCases,
 };
 use crate::inbound::chat::{
     ChangePrompt, ChangePromptError, ChangeSummaryError, CreatePromptError, PromptUseCases, PutSummary, RenameTag,
@@ -56,7 +58,7 @@ use crate::inbound::{ContextState, Done, Failure, Once, Page, PageRequest, Readi
 use crate::outbound::Deleted;
 use crate::outbound::chat;
 use crate::outbound::chat::{
-    AuditedFile, FileFilter, FilePlace, Files, FoundMessage, MessageScope, Search, SearchFilter,
+    AuditedFile, FileFilter, FilePlace, Files, FoundMessage, MessageAudit, MessageScope, Search, SearchFilter,
 };
 use crate::outbound::chat::{ChatUnit, MessageFilter, Messages, Order, SessionFilter, Sessions};
 use crate::outbound::chat::{Coverage, Prompts, Summaries, SummarisedSession, TagCount, Tags};
@@ -81,6 +83,7 @@ mock! {
         async fn find(&mut self, owner_id: OwnerId, id: SessionId) -> Result<Option<Session>, StorageError>;
         async fn find_any(&mut self, owner_id: OwnerId, id: SessionId) -> Result<Option<Session>, StorageError>;
         async fn list(&mut self, owner_id: OwnerId, filter: &SessionFilter, after: Option<Place>, limit: u32) -> Result<Vec<Session>, StorageError>;
+        async fn skip(&mut self, owner_id: OwnerId, filter: &SessionFilter, count: NonZeroU32) -> Result<Option<Place>, StorageError>;
         async fn update(&mut self, session: &Session, expected: Version) -> Result<bool, StorageError>;
         async fn delete(&mut self, owner_id: OwnerId, id: SessionId, expected: Option<Version>, now: Instant) -> Result<bool, StorageError>;
         async fn restore(&mut self, owner_id: OwnerId, id: SessionId, now: Instant) -> Result<Option<Session>, StorageError>;
@@ -136,6 +139,7 @@ mock! {
     impl Messages for Messages {
         async fn append(&mut self, owner_id: OwnerId, session_id: SessionId, messages: &[Message], touch: bool, now: Instant) -> Result<Option<Session>, StorageError>;
         async fn find(&mut self, owner_id: OwnerId, id: MessageId) -> Result<Option<Message>, StorageError>;
+        async fn newest_ids(&mut self, owner_id: OwnerId, session_id: SessionId, limit: u32) -> Result<Vec<MessageId>, StorageError>;
         async fn list(&mut self, owner_id: OwnerId, session_id: SessionId, filter: MessageFilter, order: Order, after: Option<i64>, limit: u32) -> Result<Option<Vec<Message>>, StorageError>;
         async fn newest(&mut self, owner_id: OwnerId, session_ids: &[SessionId], most: u32) -> Result<chat::NewestMessages, StorageError>;
     }
@@ -172,6 +176,7 @@ mock! {
     #[async_trait]
     impl Files for Files {
         async fn audit(&mut self, owner_id: OwnerId, filter: &FileFilter, after: Option<FilePlace>, limit: u32) -> Result<Vec<AuditedFile>, StorageError>;
+        async fn messages(&mut self, owner_id: OwnerId, audit: &MessageAudit) -> Result<Vec<Message>, StorageError>;
     }
 }
 
@@ -191,6 +196,7 @@ mock! {
     #[async_trait]
     impl FileUseCases for FileUseCases {
         async fn audit(&self, owner_id: OwnerId, request: AuditFiles, page: PageRequest) -> Result<Page<AuditedFile>, AuditError>;
+        async fn audit_messages(&self, owner_id: OwnerId, request: AuditMessages) -> Result<Vec<Message>, AuditError>;
     }
 }
 
@@ -418,9 +424,11 @@ mock! {
         async fn create(&self, owner_id: OwnerId, draft: SessionDraft) -> Result<Session, CreateSessionError>;
         async fn create_once(&self, owner_id: OwnerId, draft: SessionDraft, once: Once<Session>) -> Result<Done<Session>, CreateSessionError>;
         async fn list(&self, owner_id: OwnerId, filter: SessionFilter, page: PageRequest) -> Result<Page<Session>, ListError>;
+        async fn list_from(&self, owner_id: OwnerId, filter: SessionFilter, offset: u32, limit: u32) -> Result<Page<Session>, ListError>;
         async fn get(&self, owner_id: OwnerId, id: SessionId) -> Result<Session, NotFoundError>;
         async fn change(&self, owner_id: OwnerId, change: ChangeSession) -> Result<Session, ChangeSessionError>;
         async fn delete(&self, owner_id: OwnerId, id: SessionId, if_match: Option<Version>) -> Result<(), ChangeSessionError>;
+        async fn remove(&self, owner_id: OwnerId, id: SessionId, most: u32) -> Result<RemovedSession, NotFoundError>;
         async fn purge(&self, owner_id: OwnerId, id: SessionId, if_match: Option<Version>) -> Result<(), ChangeSessionError>;
         async fn restore(&self, owner_id: OwnerId, id: SessionId) -> Result<Session, NotFoundError>;
         async fn resolve(&self, owner_id: OwnerId, request: ResolveSession) -> Result<ResolvedSession, ResolveSessionError>;
@@ -445,6 +453,7 @@ mock! {
         async fn create(&self, owner_id: OwnerId, draft: PromptDraft) -> Result<Prompt, CreatePromptError>;
         async fn create_once(&self, owner_id: OwnerId, draft: PromptDraft, once: Once<Prompt>) -> Result<Done<Prompt>, CreatePromptError>;
         async fn list(&self, owner_id: OwnerId, deleted: Deleted, page: PageRequest) -> Result<Page<Prompt>, ListError>;
+        async fn all(&self, owner_id: OwnerId) -> Result<Vec<Prompt>, Failure>;
         async fn get(&self, owner_id: OwnerId, id: PromptId) -> Result<Prompt, NotFoundError>;
         async fn change(&self, owner_id: OwnerId, change: ChangePrompt) -> Result<Prompt, ChangePromptError>;
         async fn delete(&self, owner_id: OwnerId, id: PromptId, if_match: Option<Version>) -> Result<(), ChangePromptError>;
@@ -513,6 +522,7 @@ mock! {
     impl FavouriteUseCases for FavouriteUseCases {
         async fn mark(&self, owner_id: OwnerId, id: MessageId, favourite: bool, if_match: Option<MessageTag>) -> Result<(), EditMessageError>;
         async fn list(&self, owner_id: OwnerId, page: PageRequest) -> Result<Page<Favourite>, ListError>;
+        async fn newest(&self, owner_id: OwnerId, most: u32) -> Result<NewestFavourites, Failure>;
         async fn start_export(&self, owner_id: OwnerId) -> Result<Export, Failure>;
         async fn export(&self, owner_id: OwnerId, export: Export, after: Option<Place>) -> Result<Vec<Favourite>, Failure>;
     }
@@ -526,6 +536,7 @@ mock! {
         async fn sign_up(&self, request: SignUp, client: ClientInfo) -> Result<SignedIn, SignUpError>;
         async fn create(&self, request: SignUp) -> Result<User, SignUpError>;
         async fn log_in(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError>;
+        async fn log_in_compat(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError>;
         async fn account(&self, caller: &Principal) -> Result<User, Failure>;
         async fn change(&self, caller: &Principal, change: ChangeAccount) -> Result<User, ChangeAccountError>;
         async fn change_password(&self, caller: &Principal, change: ChangePassword, client: ClientInfo) -> Result<Tokens, ChangePasswordError>;

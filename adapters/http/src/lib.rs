@@ -204,9 +204,13 @@ type ChatOperations = (
 
 /// The whole HTTP application. Never answers an error: every failure is a response already.
 pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Response> + 'static {
-    let compat = compat::operations(&compat::Ports {
+    let ports = compat::Ports {
+        accounts: Arc::clone(&api.accounts),
+        prompts: Arc::clone(&api.prompts),
+        search: Arc::clone(&api.search),
         sessions: Arc::clone(&api.sessions),
-    });
+    };
+    let compat = compat::operations(ports, &options.compat);
     let identity: IdentityOperations = (
         identity::AccountApi(api.accounts),
         identity::LoginApi(api.logins),

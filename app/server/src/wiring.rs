@@ -381,6 +381,7 @@ fn accounts_config(config: &Config) -> AccountsConfig {
             min_length: identity.password_min_length,
         },
         access_ttl: identity.access_ttl,
+        compat_token_ttl: config.compat.login_token_ttl,
         refresh_idle_ttl: identity.refresh_idle_ttl,
         refresh_max_ttl: identity.refresh_max_ttl,
         refresh_grace: identity.refresh_grace,

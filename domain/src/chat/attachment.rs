@@ -84,7 +84,7 @@ impl Attachment {
             Some("http" | "https") => Location::Remote,
             _ => Location::Local,
         };
-        let file_name = file_name(&draft.url);
+        let file_name = file_name_of(&draft.url);
         let extension = file_name.as_deref().and_then(extension);
         Ok(Self {
             id,
@@ -143,7 +143,8 @@ fn scheme(url: &str) -> Option<String> {
     is_scheme.then(|| scheme.to_ascii_lowercase())
 }
 
-fn file_name(url: &str) -> Option<String> {
+/// The file that a URL names (`CH-36`): the last step of its path, decoded where that gives UTF-8; none where that is empty.
+pub fn file_name_of(url: &str) -> Option<String> {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let path = match path.split_once("://") {
         // The authority is no path segment: `https://example.com` names no file.

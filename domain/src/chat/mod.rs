@@ -10,7 +10,9 @@ mod session;
 mod summary;
 mod tag;
 
-pub use attachment::{Attachment, AttachmentDraft, AttachmentKind, Location, norm_of_extension, norm_of_file_name};
+pub use attachment::{
+    Attachment, AttachmentDraft, AttachmentKind, Location, file_name_of, norm_of_extension, norm_of_file_name,
+};
 pub use favourite::{SessionHeader, markdown_head, markdown_of};
 pub use message::{
     Content, MAX_TURN, Message, MessageDraft, MessageFlags, MessageStatus, SenderRole, Stamp, Usage, check_turn,

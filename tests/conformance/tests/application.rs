@@ -66,6 +66,7 @@ impl Application for Larder {
             },
             password_policy: PasswordPolicy { min_length: 10 },
             access_ttl: settings.access_ttl,
+            compat_token_ttl: Duration::from_secs(86_400),
             refresh_idle_ttl: settings.refresh_idle_ttl,
             refresh_max_ttl: settings.login_ttl,
             refresh_grace: settings.refresh_grace,

@@ -167,6 +167,7 @@ impl SearchApi {
             tags: tag.0,
             tag_match: tag_match.0.map(|word| word.0).unwrap_or_default(),
             character: character.0,
+            content: None,
         };
         let (owner_id, page) = (caller.owner_id(), limit.0.page(cursor.0));
         let shown = match r#type.0.map(|word| word.0).unwrap_or_default() {

@@ -5,7 +5,7 @@ use larder_domain::{GroupId, Patch, SessionId, TextRule, Violations, check_text}
 use larder_ports::inbound::Done;
 use larder_ports::inbound::chat::{ChangeSession, ResolveSession, ResolvedSession, SessionUseCases};
 use larder_ports::outbound::Deleted as Trashed;
-use larder_ports::outbound::chat::{SessionFilter, TagMatch, TaskFilter};
+use larder_ports::outbound::chat::{SessionContent, SessionFilter, TagMatch, TaskFilter};
 use poem::http::Uri;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::MaybeUndefined;
@@ -401,7 +401,10 @@ impl SessionApi {
             task: task_status.0.map(|word| word.0),
             task_priority: task_priority.0.map(|word| word.0),
             group_id: group_id.0.map(GroupId),
-            has_messages: has_messages.0,
+            content: has_messages.0.map(|has| match has {
+                true => SessionContent::Messages,
+                false => SessionContent::Nothing,
+            }),
             deleted: deleted.0.map(|word| word.0).unwrap_or_default(),
         })?;
         let page = self.0.list(caller.owner_id(), filter, limit.0.page(cursor.0)).await?;

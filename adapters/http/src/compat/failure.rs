@@ -29,6 +29,7 @@ pub(crate) struct Refused {
     pub(crate) problem: Problem,
     words: &'static Words,
     message: Option<&'static str>,
+    status: Option<StatusCode>,
 }
 
 impl Refused {
@@ -38,6 +39,7 @@ impl Refused {
             problem,
             words,
             message: None,
+            status: None,
         }
     }
 
@@ -46,6 +48,14 @@ impl Refused {
     pub(super) fn saying(self, message: &'static str) -> Self {
         Self {
             message: Some(message),
+            ..self
+        }
+    }
+
+    /// The same as a conflict, where the problem of the native surface is another one.
+    pub(super) fn into_conflict(self) -> Self {
+        Self {
+            status: Some(StatusCode::CONFLICT),
             ..self
         }
     }
@@ -86,7 +96,7 @@ impl Refused {
         let words = self.words;
         self.problem = self.problem.pointing(|pointer| words.pointer(pointer));
         let code = self.problem.code();
-        let status = match (form, code.status()) {
+        let status = match (form, self.status.unwrap_or(code.status())) {
             // The dispatcher knows no 422.
             (Form::Legacy, StatusCode::UNPROCESSABLE_ENTITY) => StatusCode::BAD_REQUEST,
             (_, status) => status,
@@ -152,7 +162,7 @@ impl From<Problem> for Refused {
 /// Carries a refusal through poem to the layer that renders it.
 impl ResponseError for Refused {
     fn status(&self) -> StatusCode {
-        self.problem.status()
+        self.status.unwrap_or(self.problem.status())
     }
 }
 

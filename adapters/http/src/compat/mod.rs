@@ -7,6 +7,8 @@
 
 mod envelope;
 mod failure;
+mod login;
+mod prompt;
 mod session;
 mod surface;
 mod values;
@@ -15,13 +17,14 @@ mod words;
 use std::sync::Arc;
 
 use larder_domain::Instant;
-use larder_ports::inbound::chat::SessionUseCases;
+use larder_ports::inbound::chat::{PromptUseCases, SearchUseCases, SessionUseCases};
+use larder_ports::inbound::identity::AccountUseCases;
 
 pub(crate) use failure::Refused;
 pub(crate) use surface::{Surface, SurfaceLayer};
 
 /// Every operation of the surface.
-pub(crate) type Operations = (session::SessionApi, ());
+pub(crate) type Operations = (session::SessionApi, prompt::PromptApi, login::LoginApi);
 
 /// What of the surface can be configured.
 #[derive(Clone, Debug)]
@@ -54,10 +57,22 @@ pub(crate) struct LegacyAction(pub(crate) &'static str);
 
 /// The use cases that the surface asks.
 pub(crate) struct Ports {
+    pub(crate) accounts: Arc<dyn AccountUseCases>,
+    pub(crate) prompts: Arc<dyn PromptUseCases>,
+    pub(crate) search: Arc<dyn SearchUseCases>,
     pub(crate) sessions: Arc<dyn SessionUseCases>,
 }
 
 /// The operations over these use cases.
-pub(crate) fn operations(ports: &Ports) -> Operations {
-    (session::SessionApi(Arc::clone(&ports.sessions)), ())
+pub(crate) fn operations(ports: Ports, options: &CompatOptions) -> Operations {
+    let sessions = session::SessionApi {
+        sessions: ports.sessions,
+        search: ports.search,
+        max_messages: options.max_messages,
+    };
+    (
+        sessions,
+        prompt::PromptApi(ports.prompts),
+        login::LoginApi(ports.accounts),
+    )
 }

@@ -1,22 +1,23 @@
 use std::sync::Arc;
 
-use larder_domain::chat::{Session, SessionDraft, SessionPatch, TaskPriority, TaskStatus};
-use larder_domain::{Code as ViolationCode, Patch, SessionId};
-use larder_ports::inbound::Done;
-use larder_ports::inbound::chat::{ChangeSession, SessionUseCases};
+use larder_domain::chat::{Session, SessionDraft, SessionPatch, Tag as Label, TaskPriority, TaskStatus};
+use larder_domain::{Code as ViolationCode, Patch, SessionId, TextRule, Violations, check_text};
+use larder_ports::inbound::chat::{ChangeSession, SearchRequest, SearchUseCases, SessionUseCases};
+use larder_ports::inbound::{Done, Page, PageRequest};
+use larder_ports::outbound::chat::{SessionContent, SessionFilter, TaskFilter};
 use poem_openapi::param::Header;
 use poem_openapi::{Object, OpenApi};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::envelope::Success;
+use super::envelope::{Meta, Success};
 use super::failure::Answer;
-use super::values::{Field, Moment, Nulls, Sent, SentId};
-use super::words::SESSION;
+use super::values::{Field, Moment, Nulls, Sent, SentId, limit, offset};
+use super::words::{REMOVED_SESSION, SESSION};
 use crate::Tag;
 use crate::body::{Body, Payload};
 use crate::idempotency::Keyed;
-use crate::identity::{Caller, ChatWrite};
+use crate::identity::{Caller, ChatRead, ChatWrite};
 use crate::problem::{CONFLICT, NOT_FOUND, Problem};
 use crate::values::{Optional, Word};
 
@@ -88,6 +89,117 @@ impl SessionBody {
             last_update: Moment(session.last_update),
         }
     }
+}
+
+/// Some conversations.
+#[derive(Object, Serialize)]
+#[oai(rename = "CompatSessions")]
+struct SessionsBody {
+    /// They, newest `last_update` first.
+    sessions: Vec<SessionBody>,
+    /// How many these are.
+    count: usize,
+}
+
+/// Which sessions are wanted.
+#[derive(Object, Deserialize)]
+#[oai(rename = "CompatSessionList")]
+#[serde(deny_unknown_fields)]
+struct ListBody {
+    /// Only with a `last_update` at this instant or later.
+    start_date: Optional<Moment>,
+    /// Only with a `last_update` before this instant.
+    end_date: Optional<Moment>,
+    /// Only with one of these tags, in any spelling.
+    tags: Optional<Vec<String>>,
+    /// Only of exactly this character.
+    ai_character_name: Optional<String>,
+    /// Only tasks in this state, in any, or sessions that are no tasks.
+    task_status: Optional<Word<TaskFilter>>,
+    /// Only tasks of this priority.
+    task_priority: Optional<Word<TaskPriority>>,
+    /// How many sessions are skipped: 0 to 10000.
+    offset: Optional<i64>,
+    /// Most sessions: 30 unless sent; 0 and whatever is above 200 mean 200.
+    limit: Optional<i64>,
+    /// The `next_cursor` of the page before, instead of an offset.
+    cursor: Optional<String>,
+}
+
+impl Payload for ListBody {
+    const EXAMPLE: &'static str = r#"{"start_date": "2026-01-01", "tags": ["travel"], "limit": 30}"#;
+}
+
+impl ListBody {
+    fn filter(&self) -> Result<SessionFilter, Problem> {
+        let mut violations = Violations::new();
+        if let Some(character) = &self.ai_character_name.0 {
+            check_text(character, TextRule::up_to(100), "/ai_character_name", &mut violations);
+        }
+        let tags = self.tags.0.as_deref().unwrap_or_default();
+        let tags = violations.keep(Label::list(tags, "/tags"));
+        Ok(violations.finish(SessionFilter {
+            from: self.start_date.0.map(|moment| moment.0),
+            to: self.end_date.0.map(|moment| moment.0),
+            tags: tags.unwrap_or_default(),
+            character: self.ai_character_name.0.clone(),
+            task: self.task_status.0.map(|word| word.0),
+            task_priority: self.task_priority.0.map(|word| word.0),
+            ..shown()
+        })?)
+    }
+}
+
+/// What lists and search never hide (`CO-11`).
+fn shown() -> SessionFilter {
+    SessionFilter {
+        content: Some(SessionContent::MessagesOrTask),
+        ..SessionFilter::default()
+    }
+}
+
+/// What is searched for.
+#[derive(Object, Deserialize)]
+#[oai(rename = "CompatSessionSearch")]
+#[serde(deny_unknown_fields)]
+struct SearchBody {
+    /// Words, of which the last may be the beginning of one; without any, every session is found.
+    #[oai(validator(max_length = 200))]
+    search_text: Optional<String>,
+    /// Most sessions: 30 unless sent; 0 and whatever is above 200 mean 200.
+    limit: Optional<i64>,
+    /// The `next_cursor` of the page before.
+    cursor: Optional<String>,
+}
+
+impl Payload for SearchBody {
+    const EXAMPLE: &'static str = r#"{"search_text": "weekend lis"}"#;
+}
+
+/// Which session is deleted.
+#[derive(Object, Deserialize)]
+#[oai(rename = "CompatSessionRemoval")]
+#[serde(deny_unknown_fields)]
+struct RemovalBody {
+    /// Which session.
+    session_id: SentId,
+}
+
+impl Payload for RemovalBody {
+    const EXAMPLE: &'static str = r#"{"session_id": "0199d3a0-0000-7000-8000-000000000001"}"#;
+}
+
+/// What was deleted.
+#[derive(Object, Serialize)]
+#[oai(rename = "CompatSessionRemoved")]
+struct RemovedBody {
+    /// How many messages went with the session.
+    removed_count: i64,
+    /// Which: the newest of them, ascending.
+    #[serde(skip_serializing_if = "Field::is_absent")]
+    message_ids: Field<Vec<Uuid>>,
+    /// The session.
+    session_id: Uuid,
 }
 
 /// A change of a session. Null leaves alone; an empty text clears.
@@ -219,10 +331,83 @@ fn task_made(session: &Session) -> Result<Success<SessionBody>, Problem> {
 }
 
 /// Operations on conversations.
-pub(crate) struct SessionApi(pub(super) Arc<dyn SessionUseCases>);
+pub(crate) struct SessionApi {
+    pub(super) sessions: Arc<dyn SessionUseCases>,
+    pub(super) search: Arc<dyn SearchUseCases>,
+    /// Most messages in one answer (`CO-06`).
+    pub(super) max_messages: u32,
+}
+
+/// A page of sessions as it is answered.
+fn show_page(message: &str, page: Page<Session>) -> Result<Success<SessionsBody>, Problem> {
+    let shown = page
+        .data
+        .into_iter()
+        .map(|session| SessionBody::show(session, Nulls::Kept));
+    let sessions: Vec<SessionBody> = shown.collect();
+    let meta = Meta {
+        next_cursor: Field::perhaps(page.next_cursor),
+        ..Meta::default()
+    };
+    let count = sessions.len();
+    Success::with(message, SessionsBody { sessions, count }, meta)
+}
 
 #[OpenApi(prefix_path = "/api/v1/chat", tag = "Tag::Compatibility")]
 impl SessionApi {
+    /// List sessions
+    ///
+    /// Newest `last_update` first; the filters combine with AND. A session without messages that is no task is not listed.
+    #[oai(path = "/sessions/list", method = "post", operation_id = "compat_list_sessions")]
+    async fn list(&self, caller: Caller<ChatRead>, Body(body): Body<Sent<ListBody>>) -> Answer<SessionsBody> {
+        let (Sent(body), owner_id) = (body, caller.owner_id());
+        let (filter, limit) = (body.filter()?, limit(body.limit)?);
+        let page = match body.cursor.0 {
+            None => {
+                self.sessions
+                    .list_from(owner_id, filter, offset(body.offset)?, limit)
+                    .await
+            }
+            cursor => {
+                self.sessions
+                    .list(owner_id, filter, PageRequest { limit, cursor })
+                    .await
+            }
+        };
+        let page = page.map_err(Problem::from)?;
+        Ok(show_page("Sessions retrieved successfully", page)?)
+    }
+
+    /// Search sessions
+    ///
+    /// Those that match themselves or by a message, newest `last_update` first.
+    #[oai(path = "/sessions/search", method = "post", operation_id = "compat_search_sessions")]
+    async fn search(&self, caller: Caller<ChatRead>, Body(body): Body<Sent<SearchBody>>) -> Answer<SessionsBody> {
+        let (Sent(body), owner_id) = (body, caller.owner_id());
+        let page = PageRequest {
+            limit: limit(body.limit)?,
+            cursor: body.cursor.0,
+        };
+        let query = body.search_text.0.unwrap_or_default();
+        let page = match query.trim().is_empty() {
+            true => self
+                .sessions
+                .list(owner_id, shown(), page)
+                .await
+                .map_err(Problem::from)?,
+            false => {
+                let request = SearchRequest {
+                    query,
+                    content: shown().content,
+                    ..SearchRequest::default()
+                };
+                let found = self.search.sessions(owner_id, request, page).await;
+                found.map_err(|error| SESSION.refuse(error))?
+            }
+        };
+        Ok(show_page("Sessions matched successfully", page)?)
+    }
+
     /// Change a session
     ///
     /// Nothing but the id moves `last_update`.
@@ -241,7 +426,7 @@ impl SessionApi {
             touch,
             if_match: None,
         };
-        let changed = self.0.change(caller.owner_id(), change).await;
+        let changed = self.sessions.change(caller.owner_id(), change).await;
         let session = changed.map_err(|error| SESSION.refuse(error))?;
         let shown = SessionBody::show(session, Nulls::Stripped);
         Ok(Success::new("Session updated successfully", shown)?)
@@ -260,10 +445,36 @@ impl SessionApi {
         let (Sent(body), once) = keyed.kept(|session| task_made(session).map(Success::keep));
         let (owner_id, draft) = (caller.owner_id(), body.into());
         let made = match once {
-            None => self.0.create(owner_id, draft).await.map(Done::Now),
-            Some(once) => self.0.create_once(owner_id, draft, once).await,
+            None => self.sessions.create(owner_id, draft).await.map(Done::Now),
+            Some(once) => self.sessions.create_once(owner_id, draft, once).await,
         };
         let done = made.map_err(|error| SESSION.refuse(error))?;
         Ok(Success::once(done, task_made)?)
+    }
+
+    /// Delete a session
+    ///
+    /// Moves it to the trash, and its messages with it out of every read.
+    #[oai(path = "/sessions", method = "delete", operation_id = "compat_delete_session")]
+    async fn delete(
+        &self,
+        caller: Caller<ChatWrite>,
+        Body(body): Body<Sent<RemovalBody>>,
+    ) -> Answer<RemovedBody, NOT_FOUND> {
+        let id = required(body.0.session_id)?;
+        let removed = self.sessions.remove(caller.owner_id(), id, self.max_messages).await;
+        let removed = removed.map_err(|error| REMOVED_SESSION.refuse(error))?;
+        let is_truncated = usize::try_from(removed.message_count).is_ok_and(|count| count > removed.message_ids.len());
+        let ids: Vec<Uuid> = removed.message_ids.iter().map(|id| id.0).collect();
+        let shown = RemovedBody {
+            removed_count: removed.message_count,
+            message_ids: Field::perhaps((!ids.is_empty()).then_some(ids)),
+            session_id: id.0,
+        };
+        let meta = Meta {
+            truncated: Field::perhaps(is_truncated.then_some(true)),
+            ..Meta::default()
+        };
+        Ok(Success::with("Session removed successfully", shown, meta)?)
     }
 }

@@ -28,7 +28,12 @@ const MOUNT_ONLY: [(Method, &str); 2] = [
 /// Each path of the surface, and what takes its place.
 const SUCCESSORS: &[(&str, &str)] = &[
     ("/api/v1/chat/sessions", "/api/v1/chat/sessions"),
+    ("/api/v1/chat/sessions/list", "/api/v1/chat/sessions"),
+    ("/api/v1/chat/sessions/search", "/api/v1/chat/search"),
     ("/api/v1/chat/sessions/create-task", "/api/v1/chat/sessions"),
+    ("/api/v1/chat/prompts", "/api/v1/chat/prompts"),
+    ("/api/v1/chat/prompts/list", "/api/v1/chat/prompts"),
+    ("/api/v1/chat/auth/login", "/api/v1/auth/login"),
 ];
 
 const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use larder_domain::{Code, Instant, InvalidInstant};
+use larder_ports::inbound::PageRequest;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde::de::value::MapAccessDeserializer;
@@ -13,11 +14,13 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::body::Payload;
+use crate::problem::Problem;
+use crate::values::Optional;
 use crate::values::{describe, describe_as_inner, inline, nullable, refuse};
 
 /// A body as it is sent to the surface: whose data it is about is the token's matter, so what it says of that is read over
 /// (`CO-01`); and it counts as JSON without saying so (`CO-04`).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Sent<T>(pub(super) T);
 
 /// The keys that are read over, whatever their value.
@@ -125,7 +128,6 @@ impl<T> Field<T> {
     }
 
     /// Left out where there is no value.
-    #[expect(dead_code, reason = "operations to come say it")]
     pub(super) fn perhaps(value: Option<T>) -> Self {
         value.map_or(Self::Absent, Self::Value)
     }
@@ -152,11 +154,32 @@ impl<T: Serialize> Serialize for Field<T> {
     }
 }
 
+/// How many rows are wanted (`CO-06`).
+pub(super) fn limit(sent: Optional<i64>) -> Result<u32, Problem> {
+    const DEFAULT: u32 = 30;
+    match sent.0 {
+        None => Ok(DEFAULT),
+        Some(0) => Ok(PageRequest::MAX_LIMIT),
+        Some(limit) if limit > 0 => {
+            Ok(u32::try_from(limit).map_or(PageRequest::MAX_LIMIT, |limit| limit.min(PageRequest::MAX_LIMIT)))
+        }
+        Some(_) => Err(Problem::violation("/limit", Code::OutOfRange, "must be 0 or more")),
+    }
+}
+
+/// How many rows are skipped (`CO-06`).
+pub(super) fn offset(sent: Optional<i64>) -> Result<u32, Problem> {
+    const MOST: u32 = 10_000;
+    let offset = u32::try_from(sent.0.unwrap_or_default()).ok();
+    offset
+        .filter(|offset| *offset <= MOST)
+        .ok_or_else(|| Problem::violation("/offset", Code::OutOfRange, "must be from 0 to 10000"))
+}
+
 /// What an operation does with fields that have no value (`CO-08`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Nulls {
     /// Shows them as null.
-    #[expect(dead_code, reason = "operations to come do it")]
     Kept,
     /// Leaves them out.
     Stripped,
@@ -324,6 +347,20 @@ mod tests {
         for text in [r#"{"a": 1, "customer": 1}"#, r#"{"customer_id": 1}"#, "[1]", "null"] {
             assert!(read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn co_06_limits_and_offsets() {
+        let limited = |sent| limit(Some(sent).into()).ok();
+        assert_eq!(limit(None.into()).ok(), Some(30));
+        for (sent, rows) in [(0, 200), (1, 1), (200, 200), (201, 200), (i64::MAX, 200)] {
+            assert_eq!(limited(sent), Some(rows), "{sent}");
+        }
+        assert_eq!(limited(-1), None);
+        let skipped = |sent| offset(Some(sent).into()).ok();
+        assert_eq!(offset(None.into()).ok(), Some(0));
+        assert_eq!((skipped(0), skipped(10_000)), (Some(0), Some(10_000)));
+        assert_eq!((skipped(10_001), skipped(-1), skipped(1 << 40)), (None, None, None));
     }
 
     #[test]

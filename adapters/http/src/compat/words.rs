@@ -28,7 +28,20 @@ pub(super) const SESSION: Words = Words {
         ("/model_name", "/ai_text_gen_model"),
         ("/agent_session_id", "/claude_session_id"),
         ("/last_update", "/last_update_override"),
+        ("/query/q", "/search_text"),
     ],
+};
+
+/// A conversation that is to be deleted.
+pub(super) const REMOVED_SESSION: Words = Words {
+    missing: "Session not found",
+    ..SESSION
+};
+
+/// Saved templates.
+pub(super) const PROMPT: Words = Words {
+    missing: "Prompt not found",
+    fields: &[("/id", "/prompt_id"), ("/text", "/prompt")],
 };
 
 impl Words {

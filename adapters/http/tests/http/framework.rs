@@ -30,7 +30,7 @@ async fn an_unknown_path_is_a_problem() {
 async fn a_wrong_method_is_a_problem_that_names_the_right_ones() {
     let app = Ports::new().app();
     for (method, path, allow) in [
-        (Method::PUT, "/api/v1/chat/sessions", "GET, POST, PATCH, HEAD"),
+        (Method::PUT, "/api/v1/chat/sessions", "GET, POST, PATCH, DELETE, HEAD"),
         (Method::POST, SESSION_PATH, "GET, PATCH, DELETE, HEAD"),
         (Method::GET, "/api/v1/chat/turns", "POST"),
         (Method::HEAD, "/api/v1/chat/turns", "POST"),

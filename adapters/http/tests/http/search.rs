@@ -27,6 +27,7 @@ async fn ch_42_a_page_of_messages() {
                 tags: vec!["a".into(), "b".into()],
                 tag_match: TagMatch::All,
                 character: Some("guide".into()),
+                content: None,
             };
             assert_eq!((owner_id, request), (OWNER, expected));
             let only = MessageScope {

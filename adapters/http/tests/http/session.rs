@@ -5,7 +5,7 @@ use larder_domain::{Code, GroupId, Invalid, Patch, SessionId};
 use larder_ports::inbound::chat::{ChangeSessionError, CreateSessionError, ListError, NotFoundError, ResolvedSession};
 use larder_ports::inbound::{BadCursor, Page, PageRequest};
 use larder_ports::outbound::Deleted;
-use larder_ports::outbound::chat::{SessionFilter, TagMatch, TaskFilter};
+use larder_ports::outbound::chat::{SessionContent, SessionFilter, TagMatch, TaskFilter};
 use poem::http::Method;
 use serde_json::json;
 use uuid::Uuid;
@@ -409,7 +409,7 @@ async fn ch_20_filters_arrive_as_they_were_meant() {
             task: Some(TaskFilter::Status(TaskStatus::Waiting)),
             task_priority: Some(TaskPriority::High),
             group_id: Some(GroupId(Uuid::from_u128(7))),
-            has_messages: Some(true),
+            content: Some(SessionContent::Messages),
             deleted: Deleted::Only,
         };
         assert_eq!(filter, expected);

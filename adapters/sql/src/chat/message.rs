@@ -188,6 +188,13 @@ static NEWEST: Statement = Statement {
            WHERE t.earlier < $3 ORDER BY t.ordinal, m.position",
     only: None,
 };
+static NEWEST_IDS: Statement = Statement {
+    name: "chat_messages.newest_ids",
+    effect: Effect::Reads,
+    text: "SELECT m.id FROM {s}chat_messages m \
+           WHERE m.owner_id = $1 AND m.session_id = $2 AND m.deleted_at IS NULL ORDER BY m.position DESC LIMIT $3",
+    only: None,
+};
 /// Whether there is a session whose messages can be listed: a live one, or any if `$3`.
 static IS_LISTED: Statement = Statement {
     name: "chat_messages.is_listed",
@@ -207,6 +214,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &LIST_ASCENDING,
     &LIST_DESCENDING,
     &NEWEST,
+    &NEWEST_IDS,
 ];
 
 #[async_trait]
@@ -276,6 +284,19 @@ impl<C: Connection> Messages for Unit<C> {
     async fn find(&mut self, owner_id: OwnerId, id: MessageId) -> Result<Option<Message>, StorageError> {
         let row = self.fetch_optional(&FIND, &[owner_id.into(), id.into()]).await?;
         row.map(|row| read(&row, owner_id)).transpose()
+    }
+
+    async fn newest_ids(
+        &mut self,
+        owner_id: OwnerId,
+        session_id: SessionId,
+        limit: u32,
+    ) -> Result<Vec<MessageId>, StorageError> {
+        let values = [owner_id.into(), session_id.into(), limit.into()];
+        let rows = self.fetch(&NEWEST_IDS, &values).await?;
+        let ids = rows.iter().rev();
+        ids.map(|row| Reader::new(row, "chat_messages").id().map(MessageId))
+            .collect()
     }
 
     async fn list(

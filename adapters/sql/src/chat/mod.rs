@@ -139,6 +139,11 @@ pub(crate) fn fragments() -> &'static [Fragment] {
             sqlite: session::FILTER,
         },
         Fragment {
+            mark: "{session_content}",
+            postgres: session::CONTENT,
+            sqlite: session::CONTENT,
+        },
+        Fragment {
             mark: "{prompt_columns}",
             postgres: prompt::COLUMNS,
             sqlite: prompt::COLUMNS,

@@ -156,13 +156,13 @@ static SQLITE_MESSAGES: Statement = Statement {
 /// Judges the sessions that were active last by their newest messages. A session is a hit, is none, or can't be judged so; what lies
 /// before the first of the last kind is certain. Where that is not enough, the index is asked for all hits.
 ///
-/// `$2` the query, behind the place `$3`, `$4`, `$5` how many are wanted, then the filter.
+/// `$2` the query, behind the place `$3`, `$4`, `$5` how many are wanted, then the filter and `$10`, what they hold.
 static SESSIONS: Statement = Statement {
     name: "chat_search.sessions",
     effect: Effect::Reads,
     text: "WITH walked AS MATERIALIZED ( \
              SELECT s.id, s.last_update, s.last_position FROM {s}chat_sessions s \
-             WHERE s.owner_id = $1 AND (s.last_update, s.id) < ($3, $4) AND s.last_update >= $6 AND {session_hit_filter} \
+             WHERE s.owner_id = $1 AND (s.last_update, s.id) < ($3, $4) AND s.last_update >= $6 AND {session_hit_filter} AND {session_content} \
              ORDER BY s.last_update DESC, s.id DESC LIMIT 100 \
            ), judged AS MATERIALIZED ( \
              SELECT w.id, w.last_update, CASE \
@@ -190,7 +190,7 @@ static SESSIONS: Statement = Statement {
            ), far AS MATERIALIZED ( \
              SELECT h.id FROM (SELECT s.id, i.is_own, i.ids FROM indexed i \
                JOIN {s}chat_sessions s ON s.owner_id = $1 AND s.id = i.session_id \
-               WHERE (s.last_update, s.id) < ($3, $4) AND s.last_update >= $6 AND {session_hit_filter} \
+               WHERE (s.last_update, s.id) < ($3, $4) AND s.last_update >= $6 AND {session_hit_filter} AND {session_content} \
                ORDER BY s.last_update DESC, s.id DESC) h \
              CROSS JOIN LATERAL (SELECT 1 WHERE h.is_own OR EXISTS (SELECT 1 FROM unnest(h.ids) AS u(id) \
                JOIN {s}chat_messages m ON m.owner_id = $1 AND m.id = u.id WHERE m.deleted_at IS NULL) LIMIT 1) l LIMIT $5 \
@@ -201,14 +201,14 @@ static SESSIONS: Statement = Statement {
     only: Some(Dialect::Postgres),
 };
 
-/// From the hits to their sessions where hits are few, `$10` being more than few; otherwise from session to session, in which the
+/// From the hits to their sessions where hits are few, `$11` being more than few; otherwise from session to session, in which the
 /// index finds a hit at once.
 static SQLITE_SESSIONS: Statement = Statement {
     name: "chat_search.sqlite_sessions",
     effect: Effect::Reads,
     text: "WITH extent AS MATERIALIZED ( \
-             SELECT count(*) < $10 AS is_few FROM (SELECT f.rowid FROM {s}chat_message_lexemes f \
-               WHERE f.chat_message_lexemes MATCH $2 LIMIT $10) \
+             SELECT count(*) < $11 AS is_few FROM (SELECT f.rowid FROM {s}chat_message_lexemes f \
+               WHERE f.chat_message_lexemes MATCH $2 LIMIT $11) \
            ), by_hit AS MATERIALIZED ( \
              SELECT m.session_id AS id FROM extent e CROSS JOIN {s}chat_message_lexemes f \
              CROSS JOIN {s}chat_message_search n ON n.number = f.rowid AND n.owner_id = $1 \
@@ -220,7 +220,7 @@ static SQLITE_SESSIONS: Statement = Statement {
            ), by_session AS MATERIALIZED ( \
              SELECT s.id FROM extent e CROSS JOIN {s}chat_sessions s \
              WHERE NOT e.is_few AND s.owner_id = $1 AND (s.last_update, s.id) < ($3, $4) AND s.last_update >= $6 \
-             AND {session_hit_filter} AND ( \
+             AND {session_hit_filter} AND {session_content} AND ( \
                EXISTS (SELECT 1 FROM {s}chat_session_search n CROSS JOIN {s}chat_session_lexemes f \
                  WHERE n.owner_id = $1 AND n.id = s.id AND f.rowid = n.number AND f.chat_session_lexemes MATCH $2) \
                OR EXISTS (SELECT 1 FROM {s}chat_message_lexemes f \
@@ -231,7 +231,7 @@ static SQLITE_SESSIONS: Statement = Statement {
              ) ORDER BY s.last_update DESC, s.id DESC LIMIT $5 \
            ) \
            SELECT {session_columns} FROM {s}chat_sessions s \
-           WHERE s.owner_id = $1 AND (s.last_update, s.id) < ($3, $4) AND s.last_update >= $6 AND {session_hit_filter} \
+           WHERE s.owner_id = $1 AND (s.last_update, s.id) < ($3, $4) AND s.last_update >= $6 AND {session_hit_filter} AND {session_content} \
            AND s.id IN (SELECT h.id FROM by_hit h UNION ALL SELECT b.id FROM by_session b) \
            ORDER BY s.last_update DESC, s.id DESC LIMIT $5",
     only: Some(Dialect::Sqlite),
@@ -409,6 +409,7 @@ impl<C: Connection> Search for Unit<C> {
             (&filter.character).into(),
             (&tags).into(),
             demanded(filter).into(),
+            filter.content.map(session::content_word).into(),
         ];
         let rows = match C::DIALECT {
             Dialect::Postgres => self.fetch(&SESSIONS, &values).await?,

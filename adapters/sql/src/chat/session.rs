@@ -1,7 +1,9 @@
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
 use larder_domain::chat::{Session, Tag, Task, TaskPriority, TaskStatus};
 use larder_domain::{GroupId, Instant, OwnerId, SessionId, Version};
-use larder_ports::outbound::chat::{SessionFilter, Sessions, TagMatch, TaskFilter};
+use larder_ports::outbound::chat::{SessionContent, SessionFilter, Sessions, TagMatch, TaskFilter};
 use larder_ports::outbound::{BoxError, Deleted, Place, StorageError};
 use serde::Serialize;
 use uuid::Uuid;
@@ -92,13 +94,17 @@ pub(super) static FIND_ANY: Statement = Statement {
 };
 
 /// Which sessions called `s` a list holds: those of `$1` behind the place `$2`, `$3`, from the instant `$5` on, and where they are not
-/// null, of the character `$6`, the task state `$7`, the priority `$8`, the group `$9`, and with messages or without `$10`.
+/// null, of the character `$6`, the task state `$7`, the priority `$8`, the group `$9`, and with the content `$10`.
 pub(crate) const FILTER: &str = "s.owner_id = $1 AND (s.last_update, s.id) < ($2, $3) AND s.last_update >= $5 \
     AND ($6 IS NULL OR s.character_name = $6) \
     AND ($7 IS NULL OR CASE $7 WHEN 'any' THEN s.task_status IS NOT NULL WHEN 'none' THEN s.task_status IS NULL \
       ELSE s.task_status = $7 END) \
     AND ($8 IS NULL OR s.task_priority = $8) AND ($9 IS NULL OR s.group_id = $9) \
-    AND ($10 IS NULL OR $10 = (s.message_count > 0))";
+    AND {session_content}";
+
+/// Whether a session called `s` holds what `$10` says, where that is not null.
+pub(crate) const CONTENT: &str = "($10 IS NULL OR CASE $10 WHEN 'some' THEN s.message_count > 0 \
+    WHEN 'none' THEN s.message_count = 0 ELSE s.message_count > 0 OR s.task_status IS NOT NULL END)";
 
 /// The sessions that have at least `$12` of the tags whose folded forms are the JSON array `$11`, found by the index of tags.
 pub(crate) const TAGGED: Fragment = Fragment {
@@ -128,7 +134,15 @@ const fn by(mark: &'static str, sqlite: &'static str) -> Fragment {
     }
 }
 
-/// One page by one index: `$ways` are the index and the conditions that lead to it.
+/// A list of sessions: its pages, and the way to a place far down.
+struct List {
+    /// `$4` sessions.
+    page: Statement,
+    /// The place of the `$4`th session.
+    skip: Statement,
+}
+
+/// `$4` sessions by one index: `$ways` are the index and the conditions that lead to it.
 macro_rules! page_by {
     ($ways:literal) => {
         concat!(
@@ -139,51 +153,81 @@ macro_rules! page_by {
     };
 }
 
-/// One page merged from pages by several indexes.
-macro_rules! merged {
-    ($($ways:literal),+) => {
-        concat!(
-            "SELECT {session_columns} FROM (",
-            merged!(@pages $($ways),+),
-            ") AS s ORDER BY s.last_update DESC, s.id DESC LIMIT $4"
-        )
-    };
-    (@pages $ways:literal) => {
+/// The same by several indexes.
+macro_rules! pages_by {
+    ($ways:literal) => {
         concat!("SELECT * FROM (", page_by!($ways), ") AS p")
     };
-    (@pages $ways:literal, $($more:literal),+) => {
-        concat!("SELECT * FROM (", page_by!($ways), ") AS p UNION ALL ", merged!(@pages $($more),+))
+    ($ways:literal, $($more:literal),+) => {
+        concat!("SELECT * FROM (", page_by!($ways), ") AS p UNION ALL ", pages_by!($($more),+))
     };
 }
 
-/// One page of the sessions that have tags, by the index of tags.
-macro_rules! page_by_tags {
-    ($deleted:literal) => {
-        concat!(
-            "WITH h AS MATERIALIZED ({tagged_sessions}) SELECT {session_columns} FROM h CROSS JOIN {s}chat_sessions s \
-             WHERE s.id = h.session_id AND ",
-            $deleted,
-            " AND {session_filter} ORDER BY s.last_update DESC, s.id DESC LIMIT $4"
-        )
+/// A list that is merged from pages by several indexes.
+macro_rules! merged {
+    ($name:expr, $($ways:literal),+) => {
+        List {
+            page: Statement {
+                name: concat!("chat_sessions.list_", $name),
+                effect: Effect::Reads,
+                text: concat!(
+                    "SELECT {session_columns} FROM (",
+                    pages_by!($($ways),+),
+                    ") AS s ORDER BY s.last_update DESC, s.id DESC LIMIT $4"
+                ),
+                only: None,
+            },
+            skip: Statement {
+                name: concat!("chat_sessions.skip_", $name),
+                effect: Effect::Reads,
+                text: concat!(
+                    "SELECT s.id, s.last_update FROM (",
+                    pages_by!($($ways),+),
+                    ") AS s ORDER BY s.last_update DESC, s.id DESC LIMIT 1 OFFSET $4 - 1"
+                ),
+                only: None,
+            },
+        }
     };
 }
 
-/// The statements of a list: for each way in, that of live sessions, and that of all.
+/// A list of the sessions that have tags, by the index of tags.
+macro_rules! by_tags {
+    ($name:literal, $deleted:literal) => {
+        List {
+            page: Statement {
+                name: concat!("chat_sessions.list_", $name),
+                effect: Effect::Reads,
+                text: concat!(
+                    "WITH h AS MATERIALIZED ({tagged_sessions}) SELECT {session_columns} FROM h CROSS JOIN {s}chat_sessions s \
+                     WHERE s.id = h.session_id AND ",
+                    $deleted,
+                    " AND {session_filter} ORDER BY s.last_update DESC, s.id DESC LIMIT $4"
+                ),
+                only: None,
+            },
+            skip: Statement {
+                name: concat!("chat_sessions.skip_", $name),
+                effect: Effect::Reads,
+                text: concat!(
+                    "WITH h AS MATERIALIZED ({tagged_sessions}) SELECT s.id, s.last_update FROM h CROSS JOIN {s}chat_sessions s \
+                     WHERE s.id = h.session_id AND ",
+                    $deleted,
+                    " AND {session_filter} ORDER BY s.last_update DESC, s.id DESC LIMIT 1 OFFSET $4 - 1"
+                ),
+                only: None,
+            },
+        }
+    };
+}
+
+/// The lists: for each way in, that of live sessions, and that of all.
 macro_rules! lists {
     ($($live:ident, $all:ident, $name:literal: $($ways:literal),+;)+) => {
         $(
-            static $live: Statement = Statement {
-                name: concat!("chat_sessions.list_live_by_", $name),
-                effect: Effect::Reads,
-                text: merged!($($ways),+),
-                only: None,
-            };
-            static $all: Statement = Statement {
-                name: concat!("chat_sessions.list_all_by_", $name),
-                effect: Effect::Reads,
-                text: merged!($($ways,)+ "{by_trash} WHERE s.deleted_at IS NOT NULL"),
-                only: None,
-            };
+            static $live: List = merged!(concat!("live_by_", $name), $($ways),+);
+            static $all: List =
+                merged!(concat!("all_by_", $name), $($ways,)+ "{by_trash} WHERE s.deleted_at IS NOT NULL");
         )+
     };
 }
@@ -199,30 +243,10 @@ lists! {
         "{by_task} WHERE s.deleted_at IS NULL AND s.task_status = 'waiting'",
         "{by_task} WHERE s.deleted_at IS NULL AND s.task_status = 'done'";
 }
-static TRASH: Statement = Statement {
-    name: "chat_sessions.list_trash",
-    effect: Effect::Reads,
-    text: merged!("{by_trash} WHERE s.deleted_at IS NOT NULL"),
-    only: None,
-};
-static LIVE_BY_TAGS: Statement = Statement {
-    name: "chat_sessions.list_live_by_tags",
-    effect: Effect::Reads,
-    text: page_by_tags!("s.deleted_at IS NULL"),
-    only: None,
-};
-static ALL_BY_TAGS: Statement = Statement {
-    name: "chat_sessions.list_all_by_tags",
-    effect: Effect::Reads,
-    text: page_by_tags!("s.owner_id = $1"),
-    only: None,
-};
-static TRASH_BY_TAGS: Statement = Statement {
-    name: "chat_sessions.list_trash_by_tags",
-    effect: Effect::Reads,
-    text: page_by_tags!("s.deleted_at IS NOT NULL"),
-    only: None,
-};
+static TRASH: List = merged!("trash", "{by_trash} WHERE s.deleted_at IS NOT NULL");
+static LIVE_BY_TAGS: List = by_tags!("live_by_tags", "s.deleted_at IS NULL");
+static ALL_BY_TAGS: List = by_tags!("all_by_tags", "s.owner_id = $1");
+static TRASH_BY_TAGS: List = by_tags!("trash_by_tags", "s.deleted_at IS NOT NULL");
 
 static UPDATE: Statement = Statement {
     name: "chat_sessions.update",
@@ -268,20 +292,34 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &DELETE_TAGS,
     &FIND,
     &FIND_ANY,
-    &LIVE_BY_TIME,
-    &ALL_BY_TIME,
-    &LIVE_BY_CHARACTER,
-    &ALL_BY_CHARACTER,
-    &LIVE_BY_GROUP,
-    &ALL_BY_GROUP,
-    &LIVE_BY_TASK,
-    &ALL_BY_TASK,
-    &LIVE_BY_ANY_TASK,
-    &ALL_BY_ANY_TASK,
-    &TRASH,
-    &LIVE_BY_TAGS,
-    &ALL_BY_TAGS,
-    &TRASH_BY_TAGS,
+    &LIVE_BY_TIME.page,
+    &LIVE_BY_TIME.skip,
+    &ALL_BY_TIME.page,
+    &ALL_BY_TIME.skip,
+    &LIVE_BY_CHARACTER.page,
+    &LIVE_BY_CHARACTER.skip,
+    &ALL_BY_CHARACTER.page,
+    &ALL_BY_CHARACTER.skip,
+    &LIVE_BY_GROUP.page,
+    &LIVE_BY_GROUP.skip,
+    &ALL_BY_GROUP.page,
+    &ALL_BY_GROUP.skip,
+    &LIVE_BY_TASK.page,
+    &LIVE_BY_TASK.skip,
+    &ALL_BY_TASK.page,
+    &ALL_BY_TASK.skip,
+    &LIVE_BY_ANY_TASK.page,
+    &LIVE_BY_ANY_TASK.skip,
+    &ALL_BY_ANY_TASK.page,
+    &ALL_BY_ANY_TASK.skip,
+    &TRASH.page,
+    &TRASH.skip,
+    &LIVE_BY_TAGS.page,
+    &LIVE_BY_TAGS.skip,
+    &ALL_BY_TAGS.page,
+    &ALL_BY_TAGS.skip,
+    &TRASH_BY_TAGS.page,
+    &TRASH_BY_TAGS.skip,
     &UPDATE,
     &DELETE,
     &RESTORE,
@@ -347,34 +385,24 @@ impl<C: Connection> Sessions for Unit<C> {
         after: Option<Place>,
         limit: u32,
     ) -> Result<Vec<Session>, StorageError> {
-        // The first page lies behind a place that no row can have.
-        let start = filter.to.map_or((Instant::MAX, Uuid::max()), |to| (to, Uuid::nil()));
-        let (at, id) = after.map_or(start, |place| (place.at, place.id).min(start));
-        let norms: Vec<&str> = filter.tags.iter().map(Tag::norm).collect();
-        let norms = serde_json::to_string(&norms).map_err(|error| StorageError::Internal(BoxError::from(error)))?;
-        let demanded: i64 = match filter.tag_match {
-            TagMatch::Any => 1,
-            TagMatch::All => i64::try_from(filter.tags.len()).unwrap_or(i64::MAX),
-        };
-        let values: [Value<'_>; 12] = [
-            owner_id.into(),
-            at.into(),
-            id.into(),
-            limit.into(),
-            filter.from.unwrap_or(Instant::MIN).into(),
-            (&filter.character).into(),
-            filter.task.map(task_word).into(),
-            filter.task_priority.map(TaskPriority::as_str).into(),
-            filter.group_id.into(),
-            filter.has_messages.into(),
-            (&norms).into(),
-            demanded.into(),
-        ];
-        let rows = match filter.tags.is_empty() {
-            true => self.fetch(way_in(filter), &values[..10]).await?,
-            false => self.fetch(way_in(filter), &values).await?,
-        };
+        let rows = fetch(self, &way_in(filter).page, owner_id, filter, after, limit).await?;
         rows.iter().map(|row| read(row, owner_id)).collect()
+    }
+
+    async fn skip(
+        &mut self,
+        owner_id: OwnerId,
+        filter: &SessionFilter,
+        count: NonZeroU32,
+    ) -> Result<Option<Place>, StorageError> {
+        let rows = fetch(self, &way_in(filter).skip, owner_id, filter, None, count.get()).await?;
+        let place = rows.first().map(|row| {
+            let mut row = Reader::new(row, TABLE);
+            let id = row.id()?;
+            let at = row.required_instant("last_update")?;
+            Ok(Place { at, id })
+        });
+        place.transpose()
     }
 
     async fn update(&mut self, session: &Session, expected: Version) -> Result<bool, StorageError> {
@@ -455,8 +483,46 @@ impl<C: Connection> Sessions for Unit<C> {
     }
 }
 
-/// The statement whose index fits a filter best. The conditions that the index doesn't know are checked on top of it.
-fn way_in(filter: &SessionFilter) -> &'static Statement {
+/// Asks for sessions that fit a filter by a statement of its [`way_in`].
+async fn fetch<C: Connection>(
+    unit: &mut Unit<C>,
+    statement: &'static Statement,
+    owner_id: OwnerId,
+    filter: &SessionFilter,
+    after: Option<Place>,
+    limit: u32,
+) -> Result<Vec<C::Row>, StorageError> {
+    // The first page lies behind a place that no row can have.
+    let start = filter.to.map_or((Instant::MAX, Uuid::max()), |to| (to, Uuid::nil()));
+    let (at, id) = after.map_or(start, |place| (place.at, place.id).min(start));
+    let norms: Vec<&str> = filter.tags.iter().map(Tag::norm).collect();
+    let norms = serde_json::to_string(&norms).map_err(|error| StorageError::Internal(BoxError::from(error)))?;
+    let demanded: i64 = match filter.tag_match {
+        TagMatch::Any => 1,
+        TagMatch::All => i64::try_from(filter.tags.len()).unwrap_or(i64::MAX),
+    };
+    let values: [Value<'_>; 12] = [
+        owner_id.into(),
+        at.into(),
+        id.into(),
+        limit.into(),
+        filter.from.unwrap_or(Instant::MIN).into(),
+        (&filter.character).into(),
+        filter.task.map(task_word).into(),
+        filter.task_priority.map(TaskPriority::as_str).into(),
+        filter.group_id.into(),
+        filter.content.map(content_word).into(),
+        (&norms).into(),
+        demanded.into(),
+    ];
+    match filter.tags.is_empty() {
+        true => unit.fetch(statement, &values[..10]).await,
+        false => unit.fetch(statement, &values).await,
+    }
+}
+
+/// The list whose index fits a filter best. The conditions that the index doesn't know are checked on top of it.
+fn way_in(filter: &SessionFilter) -> &'static List {
     if !filter.tags.is_empty() {
         return match filter.deleted {
             Deleted::Without => &LIVE_BY_TAGS,
@@ -488,6 +554,14 @@ fn task_word(task: TaskFilter) -> &'static str {
         TaskFilter::Status(status) => status.as_str(),
         TaskFilter::Any => "any",
         TaskFilter::None => "none",
+    }
+}
+
+pub(super) fn content_word(content: SessionContent) -> &'static str {
+    match content {
+        SessionContent::Messages => "some",
+        SessionContent::Nothing => "none",
+        SessionContent::MessagesOrTask => "some_or_task",
     }
 }
 

@@ -5,6 +5,7 @@ use larder_domain::chat::{Editor, MessagePatch};
 use larder_domain::{MessageId, OwnerId, Patch};
 use larder_ports::inbound::chat::{
     ChangeMessage, EditMessageError, Export, Favourite, FavouriteUseCases, ListError, MessageEditUseCases, MessageTag,
+    NewestFavourites,
 };
 use larder_ports::inbound::{Clocks, Failure, Page, PageRequest};
 use larder_ports::outbound::chat::ChatUnit;
@@ -87,6 +88,26 @@ impl FavouriteUseCases for ChatFavourites {
                 session,
             });
             Ok(paging.page(favourites.collect(), Favourite::place))
+        })
+        .await
+    }
+
+    async fn newest(&self, owner_id: OwnerId, most: u32) -> Result<NewestFavourites, Failure> {
+        let now = self.clock.now();
+        retrying(&self.retry, "newest favourites", || async {
+            let mut unit = self.store.begin(Access::Read).await?;
+            let mut rows = unit.favourites().newest(owner_id, None, most.saturating_add(1)).await?;
+            undo(unit).await;
+            let has_older = rows.len() > most as usize;
+            rows.truncate(most as usize);
+            let favourites = rows.into_iter().rev().map(|(message, session)| Favourite {
+                message: view(message, now),
+                session,
+            });
+            Ok(NewestFavourites {
+                favourites: favourites.collect(),
+                has_older,
+            })
         })
         .await
     }

@@ -1,11 +1,12 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_domain::chat::{AttachmentKind, norm_of_extension, norm_of_file_name};
-use larder_domain::{Instant, MessageId, OwnerId, TextRule, Violations, check_text};
-use larder_ports::inbound::chat::{AuditError, AuditFiles, FileUseCases};
+use larder_domain::chat::{AttachmentKind, Message, file_name_of, norm_of_extension, norm_of_file_name};
+use larder_domain::{Instant, Invalid, MessageId, OwnerId, TextRule, Violations, check_text};
+use larder_ports::inbound::chat::{AuditError, AuditFiles, AuditMessages, FileUseCases};
 use larder_ports::inbound::{Page, PageRequest};
-use larder_ports::outbound::chat::{AuditedFile, ChatUnit, FileFilter, FilePlace};
+use larder_ports::outbound::chat::{AuditedFile, ChatUnit, FileFilter, FilePlace, MessageAudit};
 use larder_ports::outbound::{Access, Place, Seal, Store};
 
 use crate::cursor::{Key, Paging};
@@ -74,6 +75,55 @@ impl FileUseCases for ChatFiles {
         })
         .await
     }
+
+    async fn audit_messages(&self, owner_id: OwnerId, request: AuditMessages) -> Result<Vec<Message>, AuditError> {
+        let audit = read(&request)?;
+        retrying(&self.retry, "audit messages", || async {
+            let mut unit = self.store.begin(Access::Read).await?;
+            let messages = unit.files().messages(owner_id, &audit).await?;
+            undo(unit).await;
+            Ok(messages)
+        })
+        .await
+    }
+}
+
+/// Which rows a whole message is audited by.
+fn read(request: &AuditMessages) -> Result<MessageAudit, Invalid> {
+    let mut violations = Violations::new();
+    for (text, max, pointer) in [
+        (&request.name_or_url, 2_048, "/name"),
+        (&request.extension, 17, "/extension"),
+    ] {
+        if let Some(text) = text {
+            check_text(text, TextRule::up_to(max), pointer, &mut violations);
+        }
+    }
+    violations.finish(())?;
+    // A name is the last step of a path, so what has several is a whole URL, of which the name leads to the rows.
+    let url = request.name_or_url.clone().filter(|text| text.contains('/'));
+    let name = match &url {
+        Some(url) => file_name_of(url),
+        None => request.name_or_url.clone(),
+    };
+    Ok(MessageAudit {
+        files: FileFilter {
+            from: request.from,
+            to: request.until.map(|until| until.plus(Duration::from_micros(1))),
+            name: name.as_deref().map(norm_of_file_name),
+            extension: request.extension.as_deref().map(norm_of_extension),
+            kind: match request.with_images {
+                true => None,
+                false => Some(AttachmentKind::File),
+            },
+            ai_only: request.ai_only,
+            session_id: None,
+            include_local: false,
+        },
+        url,
+        offset: request.offset,
+        limit: request.limit.clamp(1, PageRequest::MAX_LIMIT + 1),
+    })
 }
 
 /// The place of the message, then kind and position.

@@ -6,7 +6,7 @@ use larder_domain::{OwnerId, PromptId, Version};
 use larder_ports::inbound::chat::{
     ChangePrompt, ChangePromptError, CreatePromptError, PromptUseCases, RestorePromptError,
 };
-use larder_ports::inbound::{Done, ListError, NotFoundError, Once, Page, PageRequest};
+use larder_ports::inbound::{Done, Failure, ListError, NotFoundError, Once, Page, PageRequest};
 use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::{Access, Clock, Deleted, IdGenerator, Place, Rule, Seal, StorageError, Store};
 
@@ -110,6 +110,19 @@ impl PromptUseCases for ChatPrompts {
                 at: prompt.created_at,
                 id: prompt.id.0,
             }))
+        })
+        .await
+    }
+
+    async fn all(&self, owner_id: OwnerId) -> Result<Vec<Prompt>, Failure> {
+        retrying(&self.retry, "list all prompts", || async {
+            let mut unit = self.store.begin(Access::Read).await?;
+            let rows = unit
+                .prompts()
+                .list(owner_id, Deleted::Without, None, MAX_PROMPTS)
+                .await?;
+            undo(unit).await;
+            Ok(rows)
         })
         .await
     }

@@ -106,6 +106,7 @@ fn read(request: SearchRequest) -> Result<(Query, SearchFilter), SearchError> {
         tags: tags.unwrap_or_default(),
         tag_match: request.tag_match,
         character: request.character,
+        content: request.content,
     };
     Ok((query, filter))
 }
@@ -119,11 +120,12 @@ fn encode(query: &Query, filter: &SearchFilter, scope: MessageScope) -> Vec<u8> 
         tags,
         tag_match,
         character,
+        content,
     } = filter;
     let MessageScope { role, session_id } = scope;
     let mut norms: Vec<&str> = tags.iter().map(Tag::norm).collect();
     norms.sort_unstable();
-    let what = (from, to, norms, tag_match, character, role, session_id);
+    let what = (from, to, norms, tag_match, character, content, role, session_id);
     format!("{query:?} {what:?}").into_bytes()
 }
 

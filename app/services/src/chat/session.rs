@@ -1,10 +1,11 @@
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use larder_domain::chat::{Session, SessionDraft, Tag};
 use larder_domain::{OwnerId, SessionId, Version};
 use larder_ports::inbound::chat::{
-    ChangeSession, ChangeSessionError, CreateSessionError, ListError, NotFoundError, ResolveSession,
+    ChangeSession, ChangeSessionError, CreateSessionError, ListError, NotFoundError, RemovedSession, ResolveSession,
     ResolveSessionError, ResolvedSession, SessionUseCases,
 };
 use larder_ports::inbound::{Done, Once, Page, PageRequest};
@@ -14,6 +15,9 @@ use larder_ports::outbound::{Access, Clock, IdGenerator, Place, Rule, Seal, Stor
 use crate::cursor::Paging;
 use crate::idempotency::{claim, keep, made_now};
 use crate::retry::{RetryPolicy, Unfinished, refuse, retrying, undo};
+
+/// The name of the list, to which its cursors are bound.
+const LIST: &str = "chat.sessions";
 
 /// The use cases of conversations.
 pub struct ChatSessions {
@@ -96,7 +100,7 @@ impl SessionUseCases for ChatSessions {
         filter: SessionFilter,
         page: PageRequest,
     ) -> Result<Page<Session>, ListError> {
-        let paging = Paging::new(self.seal.as_ref(), "chat.sessions", owner_id, &encode(&filter), &page)?;
+        let paging = Paging::new(self.seal.as_ref(), LIST, owner_id, &encode(&filter), &page)?;
         retrying(&self.retry, "list sessions", || async {
             let mut unit = self.store.begin(Access::Read).await?;
             let rows = unit
@@ -104,10 +108,31 @@ impl SessionUseCases for ChatSessions {
                 .list(owner_id, &filter, paging.after(), paging.fetch())
                 .await?;
             undo(unit).await;
-            Ok(paging.page(rows, |session| Place {
-                at: session.last_update,
-                id: session.id.0,
-            }))
+            Ok(paging.page(rows, place_of))
+        })
+        .await
+    }
+
+    async fn list_from(
+        &self,
+        owner_id: OwnerId,
+        filter: SessionFilter,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Page<Session>, ListError> {
+        let first = PageRequest { limit, cursor: None };
+        let Some(skipped) = NonZeroU32::new(offset) else {
+            return self.list(owner_id, filter, first).await;
+        };
+        let paging = Paging::new(self.seal.as_ref(), LIST, owner_id, &encode(&filter), &first)?;
+        retrying(&self.retry, "list sessions", || async {
+            let mut unit = self.store.begin(Access::Read).await?;
+            let rows = match unit.sessions().skip(owner_id, &filter, skipped).await? {
+                None => Vec::new(),
+                after => unit.sessions().list(owner_id, &filter, after, paging.fetch()).await?,
+            };
+            undo(unit).await;
+            Ok(paging.page(rows, place_of))
         })
         .await
     }
@@ -176,6 +201,27 @@ impl SessionUseCases for ChatSessions {
             }
             unit.commit().await?;
             Ok(())
+        })
+        .await
+    }
+
+    async fn remove(&self, owner_id: OwnerId, id: SessionId, most: u32) -> Result<RemovedSession, NotFoundError> {
+        let now = self.clock.now();
+        retrying(&self.retry, "remove session", || async {
+            let mut unit = self.store.begin(Access::Write).await?;
+            if !unit.sessions().delete(owner_id, id, None, now).await? {
+                return refuse(unit, NotFoundError::NotFound).await;
+            }
+            // The row is locked by now, so what is counted is what went.
+            let Some(session) = unit.sessions().find_any(owner_id, id).await? else {
+                return refuse(unit, NotFoundError::NotFound).await;
+            };
+            let message_ids = unit.messages().newest_ids(owner_id, id, most).await?;
+            unit.commit().await?;
+            Ok(RemovedSession {
+                message_count: session.message_count,
+                message_ids,
+            })
         })
         .await
     }
@@ -264,6 +310,13 @@ impl SessionUseCases for ChatSessions {
     }
 }
 
+fn place_of(session: &Session) -> Place {
+    Place {
+        at: session.last_update,
+        id: session.id.0,
+    }
+}
+
 /// The filter as a cursor is bound to it. Taken apart field by field, so that a new one can't be forgotten; what `Debug` writes of
 /// a text is quoted, so that no two filters are written alike.
 fn encode(filter: &SessionFilter) -> Vec<u8> {
@@ -276,13 +329,13 @@ fn encode(filter: &SessionFilter) -> Vec<u8> {
         task,
         task_priority,
         group_id,
-        has_messages,
+        content,
         deleted,
     } = filter;
     let mut norms: Vec<&str> = tags.iter().map(Tag::norm).collect();
     norms.sort_unstable();
     let when = (from, to);
-    let what = (character, task, task_priority, group_id, has_messages, deleted);
+    let what = (character, task, task_priority, group_id, content, deleted);
     format!("{when:?} {norms:?} {tag_match:?} {what:?}").into_bytes()
 }
 
@@ -291,9 +344,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use larder_domain::chat::{SessionPatch, TaskPriority, TaskStatus};
-    use larder_domain::{Code, GroupId, Instant, Patch};
+    use larder_domain::{Code, GroupId, Instant, MessageId, Patch};
     use larder_ports::inbound::Failure;
-    use larder_ports::outbound::chat::{TagMatch, TaskFilter};
+    use larder_ports::outbound::chat::{SessionContent, TagMatch, TaskFilter};
     use larder_ports::outbound::{Deleted, Outage};
     use larder_ports::testing::{ChatMocks, Ending, FixedClock, ScriptedStore, SequentialIds};
     use uuid::Uuid;
@@ -351,6 +404,98 @@ mod tests {
         let (sessions, store) = over(ScriptedStore::default().unit(insert));
         let refused = sessions.create(owner(1), SessionDraft::default()).await;
         assert!(matches!(refused, Err(CreateSessionError::IdTaken)));
+        assert_eq!(store.endings(), [Ending::RolledBack]);
+    }
+
+    #[tokio::test]
+    async fn co_06_a_list_goes_on_behind_what_was_skipped() {
+        let place = Place {
+            at: Instant::EPOCH,
+            id: Uuid::from_u128(3),
+        };
+        let skip = |found: Option<Place>| {
+            chat_unit(|mocks| {
+                mocks
+                    .sessions
+                    .expect_skip()
+                    .withf(|id, _, count| *id == owner(1) && count.get() == 40)
+                    .times(1)
+                    .returning(move |_, _, _| Ok(found));
+                mocks
+                    .sessions
+                    .expect_list()
+                    .withf(move |_, _, after, limit| *after == Some(place) && *limit == 3)
+                    .times(usize::from(found.is_some()))
+                    .returning(|_, _, _, _| Ok((1..=3).map(|n| session(owner(1), n)).collect()));
+            })
+        };
+        let (sessions, store) = over(ScriptedStore::default().unit(skip(Some(place))).unit(skip(None)));
+        let filter = SessionFilter::all(Deleted::Without);
+        let page = sessions.list_from(owner(1), filter.clone(), 40, 2).await.unwrap();
+        assert_eq!(page.data.len(), 2);
+        assert!(page.next_cursor.is_some());
+        let page = sessions.list_from(owner(1), filter, 40, 2).await.unwrap();
+        assert_eq!((page.data.len(), page.next_cursor), (0, None));
+        assert_eq!(store.opened(), [Access::Read; 2]);
+    }
+
+    #[tokio::test]
+    async fn co_06_without_an_offset_nothing_is_skipped() {
+        let list = chat_unit(|mocks| {
+            mocks
+                .sessions
+                .expect_list()
+                .withf(|_, _, after, limit| after.is_none() && *limit == 31)
+                .times(1)
+                .returning(|_, _, _, _| Ok(Vec::new()));
+        });
+        let (sessions, _) = over(ScriptedStore::default().unit(list));
+        let filter = SessionFilter::all(Deleted::Without);
+        let page = sessions.list_from(owner(1), filter, 0, 30).await.unwrap();
+        assert!(page.data.is_empty());
+    }
+
+    #[tokio::test]
+    async fn co_34_what_went_with_a_session_is_told_in_the_commit_that_removed_it() {
+        let removal = chat_unit(|mocks| {
+            mocks.sessions.expect_delete().times(1).returning(|_, _, expected, _| {
+                assert_eq!(expected, None);
+                Ok(true)
+            });
+            mocks.sessions.expect_find_any().times(1).returning(|_, _| {
+                Ok(Some(Session {
+                    message_count: 7,
+                    ..session(owner(1), 1)
+                }))
+            });
+            mocks
+                .messages
+                .expect_newest_ids()
+                .withf(|_, _, most| *most == 2)
+                .times(1)
+                .returning(|_, _, _| Ok(vec![MessageId(Uuid::from_u128(6)), MessageId(Uuid::from_u128(7))]));
+        });
+        let (sessions, store) = over(ScriptedStore::default().unit(removal));
+        let removed = sessions
+            .remove(owner(1), SessionId(Uuid::from_u128(1)), 2)
+            .await
+            .unwrap();
+        assert_eq!((removed.message_count, removed.message_ids.len()), (7, 2));
+        assert_eq!(store.endings(), [Ending::Committed]);
+    }
+
+    #[tokio::test]
+    async fn co_34_an_unknown_session_removes_nothing() {
+        let removal = chat_unit(|mocks| {
+            mocks
+                .sessions
+                .expect_delete()
+                .times(1)
+                .returning(|_, _, _, _| Ok(false));
+        });
+        let (sessions, store) = over(ScriptedStore::default().unit(removal));
+        let refused = sessions.remove(owner(1), SessionId(Uuid::from_u128(1)), 2).await;
+        assert!(matches!(refused, Err(NotFoundError::NotFound)));
         assert_eq!(store.endings(), [Ending::RolledBack]);
     }
 
@@ -680,8 +825,9 @@ mod tests {
             with(|filter| filter.task = Some(TaskFilter::Status(TaskStatus::Done))),
             with(|filter| filter.task_priority = Some(TaskPriority::Low)),
             with(|filter| filter.group_id = Some(GroupId(Uuid::nil()))),
-            with(|filter| filter.has_messages = Some(true)),
-            with(|filter| filter.has_messages = Some(false)),
+            with(|filter| filter.content = Some(SessionContent::Messages)),
+            with(|filter| filter.content = Some(SessionContent::Nothing)),
+            with(|filter| filter.content = Some(SessionContent::MessagesOrTask)),
             with(|filter| filter.deleted = Deleted::Only),
             with(|filter| filter.deleted = Deleted::With),
         ];

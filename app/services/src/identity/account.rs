@@ -47,6 +47,8 @@ pub struct AccountsConfig {
     pub password_policy: PasswordPolicy,
     /// How long an access token counts.
     pub access_ttl: Duration,
+    /// The same for a login through the compatibility surface (`CO-12`).
+    pub compat_token_ttl: Duration,
     /// How long a refresh token counts unless it is used before.
     pub refresh_idle_ttl: Duration,
     /// How long a login lasts at most.
@@ -66,6 +68,7 @@ impl Default for AccountsConfig {
             sign_up: SignUpMode::default(),
             password_policy: PasswordPolicy { min_length: 10 },
             access_ttl: Duration::from_secs(15 * 60),
+            compat_token_ttl: Duration::from_secs(24 * 60 * 60),
             refresh_idle_ttl: 30 * DAY,
             refresh_max_ttl: 90 * DAY,
             refresh_grace: Duration::from_secs(10),
@@ -262,11 +265,16 @@ impl Accounts {
     }
 
     /// Logs in, uncounted.
-    async fn open_login(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError> {
+    async fn open_login(
+        &self,
+        request: LogIn,
+        client: ClientInfo,
+        method: LoginMethod,
+    ) -> Result<SignedIn, LogInError> {
         let Proven { user, counter } = self.passwords.by_name(&request.login, &request.password).await?;
         let new_hash = self.renewed_hash(&user, &request.password).await;
         let now = self.ports.clock.now();
-        let login = self.new_login(user.id, LoginMethod::Password, client, now);
+        let login = self.new_login(user.id, method, client, now);
         let drawn = self.pairs.draw();
         let token = self.pairs.row(&drawn, &login, now);
         let (user, is_rehashed) = retrying(&self.retry, "log in", || async {
@@ -310,7 +318,7 @@ impl Accounts {
         if is_rehashed {
             self.ports.observer.observe(Event::PasswordRehashed);
         }
-        let tokens = self.pairs.pair(&user, &drawn, &token)?;
+        let tokens = self.pairs_of(method).pair(&user, &drawn, &token)?;
         Ok(SignedIn { user, tokens })
     }
 
@@ -325,6 +333,32 @@ impl Accounts {
             last_used_at: now,
             expires_at: now.plus(self.config.refresh_max_ttl),
             revoked: None,
+        }
+    }
+
+    /// Proves who somebody is, opens a login of this kind, and counts the attempt (`ID-10` to `ID-14`).
+    async fn sign_in(&self, request: LogIn, client: ClientInfo, method: LoginMethod) -> Result<SignedIn, LogInError> {
+        let outcome = self.open_login(request, client, method).await;
+        let end = match &outcome {
+            Ok(_) => Some(LogInEnd::Ok),
+            Err(LogInError::InvalidCredentials) => Some(LogInEnd::Failed),
+            Err(LogInError::Throttled(_)) => Some(LogInEnd::Throttled),
+            Err(LogInError::Failure(_)) => None,
+        };
+        if let Some(end) = end {
+            self.ports.observer.observe(Event::LogIn(end));
+        }
+        outcome
+    }
+
+    /// What makes the pairs of a login of this kind: the access tokens of an old client count longer (`CO-12`).
+    fn pairs_of(&self, method: LoginMethod) -> TokenPairs {
+        match method {
+            LoginMethod::Compat => TokenPairs {
+                access_ttl: self.config.compat_token_ttl,
+                ..self.pairs.clone()
+            },
+            LoginMethod::Password | LoginMethod::SignUp => self.pairs.clone(),
         }
     }
 }
@@ -368,17 +402,11 @@ impl AccountUseCases for Accounts {
     }
 
     async fn log_in(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError> {
-        let outcome = self.open_login(request, client).await;
-        let end = match &outcome {
-            Ok(_) => Some(LogInEnd::Ok),
-            Err(LogInError::InvalidCredentials) => Some(LogInEnd::Failed),
-            Err(LogInError::Throttled(_)) => Some(LogInEnd::Throttled),
-            Err(LogInError::Failure(_)) => None,
-        };
-        if let Some(end) = end {
-            self.ports.observer.observe(Event::LogIn(end));
-        }
-        outcome
+        self.sign_in(request, client, LoginMethod::Password).await
+    }
+
+    async fn log_in_compat(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError> {
+        self.sign_in(request, client, LoginMethod::Compat).await
     }
 
     async fn account(&self, caller: &Principal) -> Result<User, Failure> {
@@ -1192,6 +1220,24 @@ mod tests {
         assert_eq!(
             office.issued.all(),
             [AccessClaims::of(&user(owner(1)), login_id, token_id, start, expires_at)]
+        );
+    }
+
+    #[tokio::test]
+    async fn co_12_a_login_of_an_old_client_is_known_as_one_and_its_token_counts_longer() {
+        let unit = signs_in(user(owner(1)), Vec::new(), |_| ());
+        let store = ScriptedStore::default().unit(looks_up(Some(user(owner(1))))).unit(unit);
+        let office = over(store, SignUpMode::Closed);
+        let signed_in = office
+            .accounts
+            .log_in_compat(credentials(GOOD), ClientInfo::default())
+            .await
+            .unwrap();
+        assert_eq!(signed_in.tokens.expires_in, Duration::from_secs(86_400));
+        let issued = office.issued.all();
+        assert_eq!(
+            issued[0].expires_at,
+            issued[0].issued_at.plus(Duration::from_secs(86_400))
         );
     }
 

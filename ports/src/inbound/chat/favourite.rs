@@ -21,12 +21,24 @@ pub trait FavouriteUseCases: Send + Sync {
     /// A page of the live favourites, newest message first (`CH-30`).
     async fn list(&self, owner_id: OwnerId, page: PageRequest) -> Result<Page<Favourite>, ListError>;
 
+    /// The newest `most` live favourites (`CO-45`).
+    async fn newest(&self, owner_id: OwnerId, most: u32) -> Result<NewestFavourites, Failure>;
+
     /// Starts an export (`CH-31`).
     async fn start_export(&self, owner_id: OwnerId) -> Result<Export, Failure>;
 
     /// The next favourites of an export behind `after`, oldest first; none at its end. As many as fit into memory at any time,
     /// whatever their number.
     async fn export(&self, owner_id: OwnerId, export: Export, after: Option<Place>) -> Result<Vec<Favourite>, Failure>;
+}
+
+/// The newest favourites.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewestFavourites {
+    /// They, oldest first.
+    pub favourites: Vec<Favourite>,
+    /// Whether there are older ones.
+    pub has_older: bool,
 }
 
 /// A marked message and what is said of its session.

@@ -12,8 +12,8 @@ mod summary;
 mod tag;
 
 pub use exchange::{ExchangeMerged, ExchangeUseCases, MergeExchange, MergeExchangeError, Side, SideMerged};
-pub use favourite::{Export, Favourite, FavouriteUseCases};
-pub use file::{AuditError, AuditFiles, FileUseCases};
+pub use favourite::{Export, Favourite, FavouriteUseCases, NewestFavourites};
+pub use file::{AuditError, AuditFiles, AuditMessages, FileUseCases};
 pub use message::{
     AppendError, ListMessages, ListMessagesError, MessageUseCases, MessageView, NewestMessages, Turn, TurnTaken,
     TurnTarget,
@@ -25,8 +25,8 @@ pub use message_edit::{
 pub use prompt::{ChangePrompt, ChangePromptError, CreatePromptError, PromptUseCases, RestorePromptError};
 pub use search::{MessageHit, SearchError, SearchRequest, SearchUseCases};
 pub use session::{
-    ChangeSession, ChangeSessionError, CreateSessionError, ResolveSession, ResolveSessionError, ResolvedSession,
-    SessionUseCases,
+    ChangeSession, ChangeSessionError, CreateSessionError, RemovedSession, ResolveSession, ResolveSessionError,
+    ResolvedSession, SessionUseCases,
 };
 pub use summary::{ChangeSummaryError, PutSummary, SummaryEntry, SummaryStored, SummaryUseCases, SummaryView};
 pub use tag::{RenameTag, RenameTagError, TagUseCases};

@@ -22,6 +22,9 @@ pub trait PromptUseCases: Send + Sync {
     /// A page of prompts, by `created_at` from the oldest, then by id (`CH-50`).
     async fn list(&self, owner_id: OwnerId, deleted: Deleted, page: PageRequest) -> Result<Page<Prompt>, ListError>;
 
+    /// Every live prompt, in the order of the list: there are only so many (`CH-50`, `CO-40`).
+    async fn all(&self, owner_id: OwnerId) -> Result<Vec<Prompt>, Failure>;
+
     /// A live prompt.
     async fn get(&self, owner_id: OwnerId, id: PromptId) -> Result<Prompt, NotFoundError>;
 

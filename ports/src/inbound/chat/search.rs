@@ -4,7 +4,7 @@ use larder_domain::search::Excerpt;
 use larder_domain::{Instant, Invalid, OwnerId};
 
 use crate::inbound::{BadCursor, Failure, Page, PageRequest};
-use crate::outbound::chat::{FoundMessage, MessageScope, TagMatch};
+use crate::outbound::chat::{FoundMessage, MessageScope, SessionContent, TagMatch};
 
 /// Search in conversations.
 #[async_trait]
@@ -42,6 +42,8 @@ pub struct SearchRequest {
     pub tag_match: TagMatch,
     /// Exactly this character of the session.
     pub character: Option<String>,
+    /// What sessions must hold; of no meaning where messages are searched.
+    pub content: Option<SessionContent>,
 }
 
 /// A message that matches.

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use larder_domain::chat::{Session, SessionDraft, SessionPatch};
-use larder_domain::{Invalid, OwnerId, SessionId, Version};
+use larder_domain::{Invalid, MessageId, OwnerId, SessionId, Version};
 
 use crate::inbound::{Done, Failure, KeyReused, ListError, NotFoundError, Once, Page, PageRequest};
 use crate::outbound::chat::SessionFilter;
@@ -27,6 +27,15 @@ pub trait SessionUseCases: Send + Sync {
         page: PageRequest,
     ) -> Result<Page<Session>, ListError>;
 
+    /// The same from the `offset`th session on (`CO-06`): the one list with an offset. Its `next_cursor` goes on in [`list`](Self::list).
+    async fn list_from(
+        &self,
+        owner_id: OwnerId,
+        filter: SessionFilter,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Page<Session>, ListError>;
+
     /// A live session.
     async fn get(&self, owner_id: OwnerId, id: SessionId) -> Result<Session, NotFoundError>;
 
@@ -40,6 +49,9 @@ pub trait SessionUseCases: Send + Sync {
         id: SessionId,
         if_match: Option<Version>,
     ) -> Result<(), ChangeSessionError>;
+
+    /// Moves a live session to the trash and tells what went with it: how many messages, and the ids of the newest `most` (`CO-34`).
+    async fn remove(&self, owner_id: OwnerId, id: SessionId, most: u32) -> Result<RemovedSession, NotFoundError>;
 
     /// Removes a session for good, from live or from the trash, with everything below it (`CH-45`, `CH-48`). With `if_match`, only
     /// that version.
@@ -56,6 +68,15 @@ pub trait SessionUseCases: Send + Sync {
     /// The live session of a character with the newest `last_update`; an empty one is made if there is none (`CH-22`).
     async fn resolve(&self, owner_id: OwnerId, request: ResolveSession)
     -> Result<ResolvedSession, ResolveSessionError>;
+}
+
+/// What went to the trash with a session.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RemovedSession {
+    /// Its messages that were live.
+    pub message_count: i64,
+    /// The newest of these, the newest last.
+    pub message_ids: Vec<MessageId>,
 }
 
 /// Whose session is wanted.

@@ -20,6 +20,9 @@ pub trait AccountUseCases: Send + Sync {
     /// Signs in (`ID-10` to `ID-12`, `ID-14`).
     async fn log_in(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError>;
 
+    /// Signs in through the compatibility surface, whose access tokens count longer (`CO-12`).
+    async fn log_in_compat(&self, request: LogIn, client: ClientInfo) -> Result<SignedIn, LogInError>;
+
     /// The caller's own account.
     async fn account(&self, caller: &Principal) -> Result<User, Failure>;
 

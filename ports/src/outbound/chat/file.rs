@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use larder_domain::chat::{Attachment, AttachmentKind, SenderRole};
+use larder_domain::chat::{Attachment, AttachmentKind, Message, SenderRole};
 use larder_domain::{Instant, MessageId, OwnerId, SessionId};
 
 use crate::outbound::StorageError;
@@ -23,6 +23,19 @@ pub struct FileFilter {
     pub session_id: Option<SessionId>,
     /// Also what is neither http nor https.
     pub include_local: bool,
+}
+
+/// Which messages an audit of messages holds: those with an attachment that fits (`CO-46`).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MessageAudit {
+    /// What must fit.
+    pub files: FileFilter,
+    /// The whole URL of that attachment.
+    pub url: Option<String>,
+    /// How many messages are skipped.
+    pub offset: u32,
+    /// Most messages.
+    pub limit: u32,
 }
 
 /// The place of an attachment in an audit: the last row of the page before.
@@ -69,4 +82,7 @@ pub trait Files: Send {
         after: Option<FilePlace>,
         limit: u32,
     ) -> Result<Vec<AuditedFile>, StorageError>;
+
+    /// The live messages with an attachment that fits, each once: the newest first, then the one with the highest id (`CO-46`).
+    async fn messages(&mut self, owner_id: OwnerId, audit: &MessageAudit) -> Result<Vec<Message>, StorageError>;
 }

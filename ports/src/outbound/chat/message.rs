@@ -49,6 +49,15 @@ pub trait Messages: Send {
     /// A live message: neither it nor its session is in the trash (`CH-46`).
     async fn find(&mut self, owner_id: OwnerId, id: MessageId) -> Result<Option<Message>, StorageError>;
 
+    /// The ids of the newest messages of a session that are not in the trash themselves, wherever the session is: at most `limit`,
+    /// the newest last (`CO-34`).
+    async fn newest_ids(
+        &mut self,
+        owner_id: OwnerId,
+        session_id: SessionId,
+        limit: u32,
+    ) -> Result<Vec<MessageId>, StorageError>;
+
     /// At most `limit` messages of a live session whose position lies behind `after` in the given order; `None` when there is no
     /// such session. Where the filter asks for live and trashed messages, the session may be in the trash itself.
     async fn list(

@@ -12,13 +12,13 @@ mod summary;
 mod tag;
 
 pub use favourite::Favourites;
-pub use file::{AuditedFile, FileFilter, FilePlace, Files};
+pub use file::{AuditedFile, FileFilter, FilePlace, Files, MessageAudit};
 pub use message::{MessageFilter, Messages, NewestMessages, Order};
 pub use message_edit::{Keeping, MessageEdits};
 pub use prompt::Prompts;
 pub use revision::Revisions;
 pub use search::{FoundMessage, MessageScope, Search, SearchFilter};
-pub use session::{SessionFilter, Sessions, TagMatch, TaskFilter};
+pub use session::{SessionContent, SessionFilter, Sessions, TagMatch, TaskFilter};
 pub use summary::{Coverage, Summaries, SummarisedSession};
 pub use tag::{TagCount, Tags};
 

@@ -3,7 +3,7 @@ use larder_domain::chat::{SenderRole, Session, Tag};
 use larder_domain::search::Query;
 use larder_domain::{Instant, MessageId, OwnerId, SessionId};
 
-use super::TagMatch;
+use super::{SessionContent, TagMatch};
 use crate::outbound::{Place, StorageError};
 
 /// Which hits are wanted; conditions combine with AND (`CH-43`).
@@ -19,6 +19,8 @@ pub struct SearchFilter {
     pub tag_match: TagMatch,
     /// Exactly this character of the session.
     pub character: Option<String>,
+    /// What sessions must hold; hits in messages always are in one that holds something.
+    pub content: Option<SessionContent>,
 }
 
 /// Of messages, those that a search finds.

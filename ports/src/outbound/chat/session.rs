@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
 use larder_domain::chat::{Session, Tag, TaskPriority, TaskStatus};
 use larder_domain::{GroupId, Instant, OwnerId, SessionId, Version};
@@ -23,8 +25,8 @@ pub struct SessionFilter {
     pub task_priority: Option<TaskPriority>,
     /// Conversations of this group.
     pub group_id: Option<GroupId>,
-    /// Sessions with live messages, or those without.
-    pub has_messages: Option<bool>,
+    /// What they hold.
+    pub content: Option<SessionContent>,
     /// Live, trashed, or both.
     pub deleted: Deleted,
 }
@@ -41,7 +43,7 @@ impl SessionFilter {
             task: None,
             task_priority: None,
             group_id: None,
-            has_messages: None,
+            content: None,
             deleted,
         }
     }
@@ -68,6 +70,17 @@ pub enum TaskFilter {
     None,
 }
 
+/// What a session must hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum SessionContent {
+    /// Live messages.
+    Messages,
+    /// No live message.
+    Nothing,
+    /// Live messages, or a task state (`CO-11`).
+    MessagesOrTask,
+}
+
 /// Conversations. Every method sees the rows of `owner_id` only: somebody else's row is answered like a missing one.
 #[async_trait]
 pub trait Sessions: Send {
@@ -92,6 +105,14 @@ pub trait Sessions: Send {
         after: Option<Place>,
         limit: u32,
     ) -> Result<Vec<Session>, StorageError>;
+
+    /// The place of the `count`th session of that list, behind which the rest of it lies; `None` when it is shorter (`CO-06`).
+    async fn skip(
+        &mut self,
+        owner_id: OwnerId,
+        filter: &SessionFilter,
+        count: NonZeroU32,
+    ) -> Result<Option<Place>, StorageError>;
 
     /// Replaces the client fields and the tags of a live session with those of `session`, if the stored one still has the version
     /// `expected`; answers whether it had. `version` and `updated_at` become those of `session`; counters and positions are not

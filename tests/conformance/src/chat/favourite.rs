@@ -203,6 +203,28 @@ pub async fn t_060_live_favourites_are_listed_and_exported(fixture: Fixture) {
     assert_eq!(fixture.favourites_of(owner).await.len(), 3);
 }
 
+pub async fn co_45_the_newest_favourites_come_oldest_first(fixture: Fixture) {
+    let owner = fixture.owner();
+    let (session_id, trashed) = (
+        fixture.session_named(owner, Some("x")).await,
+        fixture.session_named(owner, None).await,
+    );
+    let mut marked = Vec::new();
+    for number in 0..5 {
+        marked.push(fixture.marked(owner, session_id, says(&number.to_string())).await);
+    }
+    fixture.marked(owner, trashed, says("hidden")).await;
+    fixture.sessions.delete(owner, trashed, None).await.unwrap();
+    for (most, has_older) in [(1, true), (4, true), (5, false), (9, false)] {
+        let newest = fixture.favourites.newest(owner, most).await.unwrap();
+        let left_out = 5_usize.saturating_sub(most as usize);
+        assert_eq!(
+            (ids(&newest.favourites), newest.has_older),
+            (marked[left_out..].to_vec(), has_older)
+        );
+    }
+}
+
 pub async fn ch_31_an_export_ends_at_its_start(fixture: Fixture) {
     let owner = fixture.owner();
     let session_id = fixture.session_named(owner, None).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use larder_domain::chat::{AttachmentDraft, AttachmentKind, MessageDraft, SenderRole, SessionDraft};
 use larder_domain::{Code, Instant, MessageId, OwnerId, SessionId};
 use larder_ports::inbound::PageRequest;
-use larder_ports::inbound::chat::{AuditError, AuditFiles, DeleteMessage};
+use larder_ports::inbound::chat::{AuditError, AuditFiles, AuditMessages, DeleteMessage};
 use larder_ports::outbound::chat::AuditedFile;
 
 use crate::Fixture;
@@ -263,6 +263,130 @@ pub async fn ch_35_filters_combine(fixture: Fixture) {
                 }
             }
         }
+    }
+}
+
+pub async fn co_46_whole_messages_each_once_newest_first(fixture: Fixture) {
+    let owner = fixture.owner();
+    let session_id = fixture.session_for_files(owner, "papers").await;
+    let url = |name: &str| format!("https://h.example.com/{name}");
+    let mut ids = Vec::new();
+    let mut instants = Vec::new();
+    for attachments in [
+        vec![image(&url("a.png")), file(&url("a.pdf")), file(&url("b.pdf"))],
+        vec![image(&url("c.png"))],
+        vec![file("/storage/d.pdf"), file(&url("d/A.PDF?x=1"))],
+        vec![file("/storage/e.pdf")],
+    ] {
+        instants.push(fixture.now());
+        ids.push(fixture.appended(owner, session_id, with(attachments)).await);
+        fixture.advance(60);
+    }
+    let answer = by(SenderRole::Assistant, vec![file(&url("z.txt"))]);
+    ids.push(fixture.appended(owner, session_id, answer).await);
+    fixture.appended(owner, session_id, says("nothing attached")).await;
+
+    let all = AuditMessages {
+        limit: 200,
+        ..AuditMessages::default()
+    };
+    let named = |name: &str| AuditMessages {
+        name_or_url: Some(name.into()),
+        ..all.clone()
+    };
+    let (first, last) = (Some(instants[0]), Some(instants[2]));
+    for (request, expected) in [
+        (all.clone(), vec![4, 2, 0]),
+        (
+            AuditMessages {
+                with_images: true,
+                ..all.clone()
+            },
+            vec![4, 2, 1, 0],
+        ),
+        (
+            AuditMessages {
+                ai_only: true,
+                ..all.clone()
+            },
+            vec![4],
+        ),
+        (
+            AuditMessages {
+                extension: Some(".PDF".into()),
+                ..all.clone()
+            },
+            vec![2, 0],
+        ),
+        // Both ends count.
+        (
+            AuditMessages {
+                from: first,
+                until: first,
+                ..all.clone()
+            },
+            vec![0],
+        ),
+        (
+            AuditMessages {
+                from: first,
+                until: last,
+                ..all.clone()
+            },
+            vec![2, 0],
+        ),
+        (named("a.pdf"), vec![2, 0]),
+        (named(&url("a.pdf")), vec![0]),
+        (named(&url("d/A.PDF?x=1")), vec![2]),
+        (named(&url("d/a.pdf?x=1")), vec![]),
+        (named("h.example.com"), vec![]),
+        (named("/storage/e.pdf"), vec![]),
+        (named(&url("a.png")), vec![]),
+        (
+            AuditMessages {
+                with_images: true,
+                ..named(&url("a.png"))
+            },
+            vec![0],
+        ),
+        (
+            AuditMessages {
+                offset: 1,
+                limit: 1,
+                ..all.clone()
+            },
+            vec![2],
+        ),
+        (
+            AuditMessages {
+                offset: 3,
+                ..all.clone()
+            },
+            vec![],
+        ),
+    ] {
+        let found = fixture.files.audit_messages(owner, request.clone()).await.unwrap();
+        let expected: Vec<MessageId> = expected.iter().map(|index: &usize| ids[*index]).collect();
+        let found_ids: Vec<MessageId> = found.iter().map(|message| message.id).collect();
+        assert_eq!(found_ids, expected, "{request:?}");
+        for message in found {
+            let read = fixture.messages.get(owner, message.id).await.unwrap();
+            assert_eq!(message, read.message);
+        }
+    }
+    let theirs = fixture
+        .files
+        .audit_messages(fixture.owner(), all.clone())
+        .await
+        .unwrap();
+    assert_eq!(theirs, []);
+    fixture.sessions.delete(owner, session_id, None).await.unwrap();
+    assert_eq!(fixture.files.audit_messages(owner, all.clone()).await.unwrap(), []);
+    for (request, pointer) in [(named("a\0"), "/name"), (named(""), "/name")] {
+        let Err(AuditError::Invalid(invalid)) = fixture.files.audit_messages(owner, request).await else {
+            panic!("{pointer} is taken");
+        };
+        assert_eq!(invalid.violations()[0].pointer, pointer);
     }
 }
 

@@ -136,6 +136,12 @@ pub async fn ch_50_prompts_are_listed_from_the_oldest(fixture: Fixture) {
     assert_eq!(fixture.titles(owner, Deleted::With).await, ["a", "b", "c", "d", "e"]);
     assert_eq!(fixture.titles(owner, Deleted::Only).await, ["d"]);
 
+    let all = fixture.prompts.all(owner).await.unwrap();
+    assert_eq!(
+        all.iter().map(|prompt| prompt.title.as_str()).collect::<Vec<_>>(),
+        ["a", "b", "c", "e"]
+    );
+
     let first = PageRequest { limit: 1, cursor: None };
     let cursor = fixture
         .prompts
@@ -169,6 +175,8 @@ pub async fn ch_50_an_owner_has_at_most_2000_live_prompts(fixture: Fixture) {
             .all(|answer| matches!(answer, Err(CreatePromptError::LimitReached))),
         "{refused:?}"
     );
+    // CO-40: all of them are read at once.
+    assert_eq!(fixture.prompts.all(owner).await.unwrap().len(), MAX_PROMPTS as usize);
     // Somebody else's don't count, nor do those in the trash; but what is restored counts again.
     fixture.prompts.create(fixture.owner(), draft("theirs")).await.unwrap();
     fixture.prompts.delete(owner, ids[0], None).await.unwrap();

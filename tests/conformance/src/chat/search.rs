@@ -14,7 +14,7 @@ use larder_ports::inbound::PageRequest;
 use larder_ports::inbound::chat::{
     ChangeMessage, ChangeSession, DeleteMessage, MessageHit, SearchError, SearchRequest,
 };
-use larder_ports::outbound::chat::{MessageScope, SearchFilter, TagMatch};
+use larder_ports::outbound::chat::{MessageScope, SearchFilter, SessionContent, TagMatch};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -525,6 +525,7 @@ pub async fn ch_43_filters_combine(fixture: Fixture) {
                     tags: tags.clone(),
                     tag_match,
                     character: character.clone(),
+                    content: None,
                 };
                 let fits = |session: &Session| {
                     let has = |tag: &String| session.tags.iter().any(|own| own.norm() == tag.to_lowercase());
@@ -566,6 +567,32 @@ pub async fn ch_43_filters_combine(fixture: Fixture) {
                 );
             }
         }
+    }
+}
+
+pub async fn co_11_sessions_may_have_to_hold_something(fixture: Fixture) {
+    let owner = fixture.owner();
+    let empty = fixture.session_with(owner, named("needle one")).await;
+    let task = SessionDraft {
+        task_status: Some(TaskStatus::Done),
+        ..named("needle two")
+    };
+    let task = fixture.session_with(owner, task).await;
+    let spoken = fixture.session_with(owner, named("needle three")).await;
+    fixture.spoke(owner, spoken, says("hello")).await;
+    for (content, expected) in [
+        (None, vec![empty, task, spoken]),
+        (Some(SessionContent::Messages), vec![spoken]),
+        (Some(SessionContent::Nothing), vec![empty, task]),
+        (Some(SessionContent::MessagesOrTask), vec![task, spoken]),
+    ] {
+        let request = SearchRequest {
+            content,
+            ..words("needle")
+        };
+        let mut found = fixture.sessions_found_by(owner, &request, 1).await;
+        found.sort_unstable();
+        assert_eq!(found, expected, "{content:?}");
     }
 }
 

@@ -1,15 +1,17 @@
 //! Conversations: the store's obligations first, then the use cases over it.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use larder_domain::chat::{Session, SessionDraft, SessionPatch, SummaryDraft, Tag, Task, TaskPriority, TaskStatus};
 use larder_domain::{Code, GroupId, Instant, Invalid, OwnerId, Patch, SessionId};
 use larder_ports::inbound::PageRequest;
 use larder_ports::inbound::chat::{
-    AppendError, ChangeSession, ChangeSessionError, ChangeSummaryError, CreateSessionError, ListError, ListMessages,
-    ListMessagesError, NotFoundError, PutSummary, ResolveSession, ResolveSessionError, Turn, TurnTarget,
+    AppendError, ChangeSession, ChangeSessionError, ChangeSummaryError, CreateSessionError, DeleteMessage, ListError,
+    ListMessages, ListMessagesError, NotFoundError, PutSummary, RemovedSession, ResolveSession, ResolveSessionError,
+    Turn, TurnTarget,
 };
-use larder_ports::outbound::chat::{Order, SessionFilter, TagMatch, TaskFilter};
+use larder_ports::outbound::chat::{Order, SessionContent, SessionFilter, TagMatch, TaskFilter};
 use larder_ports::outbound::{Deleted, Place, Rule, StorageError};
 
 use crate::Fixture;
@@ -1113,7 +1115,11 @@ fn fits(session: &Session, filter: &SessionFilter) -> bool {
             .task_priority
             .is_none_or(|priority| task.is_some_and(|task| task.priority == priority))
         && filter.group_id.is_none_or(|group| session.group_id == Some(group))
-        && filter.has_messages.is_none_or(|has| (session.message_count > 0) == has)
+        && filter.content.is_none_or(|content| match content {
+            SessionContent::Messages => session.message_count > 0,
+            SessionContent::Nothing => session.message_count == 0,
+            SessionContent::MessagesOrTask => session.message_count > 0 || task.is_some(),
+        })
         && match filter.deleted {
             Deleted::Without => session.deleted_at.is_none(),
             Deleted::With => true,
@@ -1200,7 +1206,13 @@ pub async fn ch_20_every_combination_of_filters_gives_the_sessions_that_fit(fixt
             for character in [None, Some("Ada")] {
                 for task in tasks {
                     // The rest is checked on top of any index, so it need not meet everything.
-                    for (rest, has_messages) in [None, Some(true), Some(false)].into_iter().enumerate() {
+                    let contents = [
+                        None,
+                        Some(SessionContent::Messages),
+                        Some(SessionContent::Nothing),
+                        Some(SessionContent::MessagesOrTask),
+                    ];
+                    for (rest, content) in contents.into_iter().enumerate() {
                         let filter = SessionFilter {
                             from: (rest == 1).then_some(middle),
                             to: (rest == 2).then_some(middle),
@@ -1210,7 +1222,7 @@ pub async fn ch_20_every_combination_of_filters_gives_the_sessions_that_fit(fixt
                             task,
                             task_priority: (rest == 2).then_some(TaskPriority::High),
                             group_id: None,
-                            has_messages,
+                            content,
                             deleted,
                         };
                         let expected: Vec<Session> =
@@ -1229,6 +1241,17 @@ pub async fn ch_20_every_combination_of_filters_gives_the_sessions_that_fit(fixt
                             let rest: Vec<Session> = expected.iter().skip(1).take(2).cloned().collect();
                             assert_eq!(next, rest, "{filter:?}");
                         }
+                        // CO-06: skipping some leads to the place of the last of them.
+                        for count in [1, 2, expected.len(), expected.len() + 1] {
+                            let place = expected.get(count.wrapping_sub(1)).map(|session| Place {
+                                at: session.last_update,
+                                id: session.id.0,
+                            });
+                            if let Some(count) = NonZeroU32::new(count as u32) {
+                                let skipped = view.sessions().skip(owner, &filter, count).await.unwrap();
+                                assert_eq!(skipped, place, "{count} of {filter:?}");
+                            }
+                        }
                     }
                 }
             }
@@ -1240,6 +1263,84 @@ pub async fn ch_20_every_combination_of_filters_gives_the_sessions_that_fit(fixt
         ..SessionFilter::all(Deleted::With)
     };
     assert_eq!(view.sessions().list(owner, &grouped, None, 200).await.unwrap(), []);
+}
+
+pub async fn co_06_co_11_a_list_from_an_offset_hides_what_holds_nothing(fixture: Fixture) {
+    let owner = fixture.owner();
+    let mut shown = Vec::new();
+    for number in 0..12 {
+        let draft = SessionDraft {
+            task_status: (number % 3 == 0).then_some(TaskStatus::Done),
+            ..SessionDraft::default()
+        };
+        let session = fixture.sessions.create(owner, draft).await.unwrap();
+        if number % 3 == 1 {
+            let text = says("hello");
+            fixture.messages.append(owner, session.id, text, true).await.unwrap();
+        }
+        if number % 3 != 2 {
+            shown.insert(0, session.id);
+        }
+        fixture.advance(1);
+    }
+    let filter = SessionFilter {
+        content: Some(SessionContent::MessagesOrTask),
+        ..SessionFilter::default()
+    };
+    for offset in 0..=9 {
+        let from = fixture
+            .sessions
+            .list_from(owner, filter.clone(), offset, 3)
+            .await
+            .unwrap();
+        let expected: Vec<_> = shown.iter().skip(offset as usize).take(3).copied().collect();
+        assert_eq!(ids(&from.data), expected, "{offset}");
+        assert_eq!(from.next_cursor.is_some(), offset < 5, "{offset}");
+        // The cursor goes on in the list without an offset.
+        if let Some(cursor) = from.next_cursor {
+            let next = fixture
+                .sessions
+                .list(owner, filter.clone(), page(3, Some(cursor)))
+                .await
+                .unwrap();
+            let expected: Vec<_> = shown.iter().skip(offset as usize + 3).take(3).copied().collect();
+            assert_eq!(ids(&next.data), expected, "{offset}");
+        }
+    }
+}
+
+pub async fn co_34_a_removed_session_tells_what_went_with_it(fixture: Fixture) {
+    let (owner, stranger) = (fixture.owner(), fixture.owner());
+    let session = fixture.sessions.create(owner, named("x")).await.unwrap();
+    let mut kept = Vec::new();
+    for number in 0..5 {
+        let appended = fixture.messages.append(owner, session.id, says("hello"), true).await;
+        let id = appended.unwrap().message.id;
+        if number == 1 {
+            let delete = DeleteMessage {
+                id,
+                purge: false,
+                if_match: None,
+            };
+            fixture.edits.delete(owner, delete).await.unwrap();
+        } else {
+            kept.push(id);
+        }
+    }
+    let refused = fixture.sessions.remove(stranger, session.id, 10).await;
+    assert!(matches!(refused, Err(NotFoundError::NotFound)), "{refused:?}");
+    let removed = fixture.sessions.remove(owner, session.id, 10).await.unwrap();
+    assert_eq!((removed.message_count, &removed.message_ids), (4, &kept));
+    let again = fixture.sessions.remove(owner, session.id, 10).await;
+    assert!(matches!(again, Err(NotFoundError::NotFound)), "{again:?}");
+    // It lies in the trash, and came back whole.
+    let restored = fixture.sessions.restore(owner, session.id).await.unwrap();
+    assert_eq!(restored.message_count, 4);
+    let removed = fixture.sessions.remove(owner, session.id, 3).await.unwrap();
+    assert_eq!((removed.message_count, &removed.message_ids[..]), (4, &kept[1..]));
+    let empty = fixture.sessions.create(owner, named("y")).await.unwrap();
+    let removed = fixture.sessions.remove(owner, empty.id, 3).await.unwrap();
+    assert_eq!(removed, RemovedSession::default());
 }
 
 pub async fn t_051_a_cursor_of_another_filter_is_refused(fixture: Fixture) {
@@ -1260,7 +1361,7 @@ pub async fn t_051_a_cursor_of_another_filter_is_refused(fixture: Fixture) {
         SessionFilter::default(),
         bounded(fixture.advance(1)),
         SessionFilter {
-            has_messages: Some(false),
+            content: Some(SessionContent::Nothing),
             ..bounded(later)
         },
         SessionFilter {

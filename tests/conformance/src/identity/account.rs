@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use larder_domain::identity::{AccountPatch, Invitation, Principal, PrincipalKind, Role, User};
+use larder_domain::identity::{AccountPatch, Invitation, LoginMethod, Principal, PrincipalKind, Role, User};
 use larder_domain::{Code, Patch};
+use larder_ports::inbound::PageRequest;
 use larder_ports::inbound::identity::{
     ChangeAccount, ChangeAccountError, ChangePassword, ChangePasswordError, ClientInfo, LogIn, LogInError, SignUp,
     SignUpError, SignedIn, Throttled, Tokens,
@@ -517,6 +518,33 @@ pub async fn id_14_a_login_notes_the_device_and_the_time(fixture: Fixture) {
     assert_eq!(user.version, 1);
     drop(view);
     assert_eq!(fixture.accounts.account(&principal).await.unwrap(), user);
+}
+
+pub async fn co_12_a_login_of_an_old_client_counts_longer_and_ends_all_the_same(fixture: Fixture) {
+    fixture.accounts.sign_up(sign_up("ann"), device()).await.unwrap();
+    let signed_in = fixture.accounts.log_in_compat(log_in("ann"), device()).await.unwrap();
+    assert_eq!(signed_in.tokens.expires_in, Duration::from_secs(86_400));
+    let principal = fixture.principal(&signed_in).await;
+    let page = fixture.logins.list(&principal, PageRequest::first()).await.unwrap();
+    let own = page
+        .data
+        .iter()
+        .find(|login| principal.kind == PrincipalKind::Login(login.id));
+    assert_eq!(own.map(|login| login.method), Some(LoginMethod::Compat));
+    // Longer than any other token.
+    fixture.advance(86_000);
+    fixture.principal(&signed_in).await;
+    let refreshed = fixture.logins.refresh(&signed_in.tokens.refresh_token).await.unwrap();
+    assert_eq!(refreshed.expires_in, Settings::default().access_ttl);
+    fixture.logins.log_out(&principal, true).await.unwrap();
+    let token = signed_in.tokens.access_token.expose_secret();
+    assert!(fixture.authentication.authenticate(token).await.is_err());
+    // The same answers and the same counter as for any login.
+    let refused = fixture.accounts.log_in_compat(guess("ann"), device()).await;
+    assert!(matches!(refused, Err(LogInError::InvalidCredentials)), "{refused:?}");
+    fixture.guess_wrong("ann", 4).await;
+    let refused = fixture.accounts.log_in_compat(log_in("ann"), device()).await;
+    assert!(matches!(refused, Err(LogInError::Throttled(_))), "{refused:?}");
 }
 
 /// A login with a wrong password.

@@ -18,7 +18,9 @@ const ISSUER: &str = "https://issuer.example.com";
 const NOBODYS: &str = "0199d3a0-0000-7000-8000-00000000ffff";
 
 /// What may be done without a token; anything else must say in the document which tokens open it.
-const PUBLIC: [&str; 7] = [
+const PUBLIC: [&str; 9] = [
+    "compat_log_in",
+    "compat_log_in_mounted",
     "sign_up",
     "log_in",
     "refresh_tokens",
@@ -130,6 +132,19 @@ fn table() -> BTreeMap<&'static str, (Business, Value)> {
             Owner,
             json!({"session_id": "{session_id}", "session_name": "Mine"}),
         ),
+        ("compat_list_sessions", Own, json!({})),
+        ("compat_search_sessions", Own, json!({"search_text": "secret"})),
+        ("compat_delete_session", Owner, json!({"session_id": "{session_id}"})),
+        ("compat_get_prompts", Own, Value::Null),
+        ("compat_list_prompts", Own, json!({})),
+        ("compat_prompts", Own, Value::Null),
+        ("compat_create_prompt", Own, json!({"title": "Mine", "prompt": "Mine"})),
+        (
+            "compat_change_prompt",
+            Owner,
+            json!({"prompt_id": "{prompt_id}", "title": "Mine"}),
+        ),
+        ("compat_delete_prompt", Owner, json!({"prompt_id": "{prompt_id}"})),
         (
             "compat_create_task",
             Own,
