@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-use poem::endpoint::BoxEndpoint;
+use poem::endpoint::{BoxEndpoint, make};
 use poem::http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use poem::http::{HeaderMap, Method, StatusCode};
-use poem::{Body, IntoResponse, Response, ResponseParts};
+use poem::{Body, EndpointExt, IntoResponse, Response, ResponseParts};
 use poem_openapi::registry::{MetaApi, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService};
 
 use crate::Operations;
+use crate::problem::{Code, Problem};
 
 const ABOUT: &str = "One self-hostable data backend for personal-AI products, on the storage you choose.
 
@@ -54,6 +55,40 @@ impl<T: OpenApi> OpenApi for Described<T> {
     }
 
     fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+}
+
+/// An API that may be left out: each of its paths is then 404. The document describes it all the same, since it is that of the product.
+pub(crate) struct Enabled<T> {
+    pub(crate) api: T,
+    pub(crate) is_enabled: bool,
+}
+
+impl<T: OpenApi> OpenApi for Enabled<T> {
+    fn meta() -> Vec<MetaApi> {
+        T::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
+        if self.is_enabled {
+            return self.api.add_routes(routes);
+        }
+        let mut own = HashMap::new();
+        self.api.add_routes(&mut own);
+        for (path, methods) in own {
+            // Others may serve other methods of the path, so it is not enough to leave these out.
+            let missing = methods.into_keys().map(|method| (method, route_not_found()));
+            routes.entry(path).or_default().extend(missing);
+        }
+    }
+}
+
+/// What stands where nothing is served.
+pub(crate) fn route_not_found() -> BoxEndpoint<'static> {
+    make(async |_| Err::<Response, poem::Error>(Problem::new(Code::RouteNotFound).into())).boxed()
 }
 
 /// What the framework adds to a reference, such as a description, it says twice: beside `allOf`, and as a second part of it, which

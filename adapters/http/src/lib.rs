@@ -118,6 +118,8 @@ pub struct HttpOptions {
     pub hsts: Option<Duration>,
     /// Makes requests part of traces, where such are made.
     pub link_trace: Option<LinkTrace>,
+    /// Contexts whose paths are not there. None by default.
+    pub disabled_contexts: Vec<&'static str>,
 }
 
 impl Default for HttpOptions {
@@ -133,6 +135,7 @@ impl Default for HttpOptions {
             origins: Vec::new(),
             hsts: None,
             link_trace: None,
+            disabled_contexts: Vec::new(),
         }
     }
 }
@@ -174,7 +177,7 @@ type Operations = (NativeOperations, compat::Surface<compat::Operations>);
 /// A tuple has at most 16 parts, so there is one for each context.
 type NativeOperations = (
     IdentityOperations,
-    ChatOperations,
+    docs::Enabled<ChatOperations>,
     health::WelcomeApi,
     health::HealthApi,
     docs::DocsApi,
@@ -231,9 +234,17 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
         chat::FileApi(api.files),
         chat::SearchApi(api.search),
     );
+    let is_enabled = |context| !options.disabled_contexts.contains(&context);
+    let old = CompatOptions {
+        is_enabled: options.compat.is_enabled && is_enabled("chat"),
+        ..options.compat
+    };
     let native: NativeOperations = (
         identity,
-        chat,
+        docs::Enabled {
+            api: chat,
+            is_enabled: is_enabled("chat"),
+        },
         health::WelcomeApi,
         health::HealthApi {
             readiness: api.readiness,
@@ -241,7 +252,7 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
         },
         docs::DocsApi,
     );
-    let operations: Operations = (native, compat::Surface::new(compat, options.compat.clone()));
+    let operations: Operations = (native, compat::Surface::new(compat, old.clone()));
     let door = client::Doorkeeper::new(options.trusted_proxies, options.ip_rate_per_minute);
     let routes = docs::service(operations)
         .into_endpoint()
@@ -258,7 +269,7 @@ pub fn endpoint(api: Api, options: HttpOptions) -> impl Endpoint<Output = Respon
         origins: options.origins,
         hsts: options.hsts,
         link_trace: options.link_trace,
-        compat: options.compat,
+        compat: old,
     };
     around.put(routes)
 }

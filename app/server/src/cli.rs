@@ -11,7 +11,7 @@ use crate::config::{Config, Flag, Inputs};
 use crate::exit::{Exit, Status};
 #[cfg(feature = "otlp")]
 use crate::traces::{self, Traces};
-use crate::{check, log, migrate, serve, user};
+use crate::{check, log, mask, migrate, serve, user};
 
 /// The command line of `larder`.
 #[derive(Debug, Parser)]
@@ -201,6 +201,7 @@ impl Cli {
         }
         let again = command_again(&self.globals);
         let loaded = Config::load(&self.globals.inputs());
+        mask::in_panics(loaded.as_ref().map(Config::secrets).unwrap_or_default());
         if let Command::Config(ConfigCommand::Check { strict, connect }) = command {
             let runtime = runtime(&mut Builder::new_current_thread())?;
             return runtime.block_on(check::run(loaded, strict, connect));

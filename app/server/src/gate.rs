@@ -49,6 +49,32 @@ impl<S: Probe> Probe for Gated<S> {
     }
 }
 
+/// Stands for the store of a context that is disabled. Nobody asks it, since the paths of the context are not there.
+pub(crate) struct Disabled;
+
+impl Disabled {
+    fn refuse<T>() -> Result<T, StorageError> {
+        Err(StorageError::Unavailable(
+            Outage::Unreachable,
+            Some("the context is disabled".into()),
+        ))
+    }
+}
+
+#[async_trait]
+impl<U: UnitOfWork + ?Sized> Store<U> for Disabled {
+    async fn begin(&self, _: Access) -> Result<Box<U>, StorageError> {
+        Self::refuse()
+    }
+}
+
+#[async_trait]
+impl Probe for Disabled {
+    async fn probe(&self) -> Result<(), StorageError> {
+        Self::refuse()
+    }
+}
+
 /// Whether the service was asked to stop.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stopping(Arc<AtomicBool>);

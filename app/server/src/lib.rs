@@ -15,6 +15,7 @@ mod gate;
 mod key;
 mod libpq;
 mod log;
+mod mask;
 mod migrate;
 mod schema;
 mod serve;

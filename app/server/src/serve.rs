@@ -55,7 +55,7 @@ pub(crate) async fn run(config: &Config, program: &str, link_trace: Option<LinkT
         let is_open = open_gate(store, &mut keepers).await?;
         told.push((store.plan.target.to_string(), is_open));
     }
-    let has_users = any_users(wiring::identity_store(&stores)?).await.ok();
+    let has_users = any_users(wiring::identity_store(&stores)).await.ok();
     let welcome = Welcome {
         address,
         admin_address,
@@ -121,6 +121,7 @@ fn http_options(config: &Config, link_trace: Option<LinkTrace>) -> HttpOptions {
             sunset: config.compat.sunset,
             max_messages: config.compat.max_messages,
         },
+        disabled_contexts: config.disabled_contexts().collect(),
     }
 }
 

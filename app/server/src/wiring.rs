@@ -11,7 +11,7 @@ use larder_migrations::Context;
 use larder_ports::inbound::identity::ErasureWork;
 use larder_ports::outbound::chat::ChatUnit;
 use larder_ports::outbound::identity::IdentityUnit;
-use larder_ports::outbound::{Observer, Probe, StorageError, Store, Unobserved};
+use larder_ports::outbound::{ErasableContext, Observer, Probe, StorageError, Store, Unobserved};
 use larder_security::ExternalTokens;
 use larder_security::{BcryptConfig, BcryptHasher, HmacSeal, JwtTokens, RandomSecrets};
 use larder_services::chat::{ChatConfig, ChatMessages, ChatPrompts, ChatSessions, ChatSummaries, ChatTags};
@@ -29,7 +29,7 @@ use larder_sql::{Pool, SqlStore};
 use crate::ambient::{SystemClock, UuidV7Generator};
 use crate::config::{Config, ConfigError, Database, EXTERNAL_ISSUERS, JWT_KEYS, Problem, StoreTarget};
 use crate::exit::{Exit, Status, chain};
-use crate::gate::{Draining, Gate, Gated, Stopping};
+use crate::gate::{Disabled, Draining, Gate, Gated, Stopping};
 use crate::key;
 use crate::schema::Plan;
 
@@ -40,6 +40,11 @@ const HASH_PATIENCE: Duration = Duration::from_secs(5);
 #[async_trait]
 trait AnyStore: Store<dyn IdentityUnit> + Store<dyn ChatUnit> + Probe {
     async fn close(&self);
+}
+
+#[async_trait]
+impl AnyStore for Disabled {
+    async fn close(&self) {}
 }
 
 #[async_trait]
@@ -164,22 +169,24 @@ fn gated<P: Pool>(store: SqlStore<P>, gate: &Gate, observer: &Arc<dyn Observer>)
     })
 }
 
-fn store_of(stores: &[OpenStore], context: Context) -> Result<Arc<dyn AnyStore>, Exit> {
-    let store = stores.iter().find(|store| store.has(context));
-    let store = store.ok_or_else(|| Exit::new(Status::Unexpected, format!("{} has no store", context.name())))?;
-    Ok(Arc::clone(&store.store))
+/// The store of a context; one that is disabled has none.
+fn store_of(stores: &[OpenStore], context: Context) -> Arc<dyn AnyStore> {
+    match stores.iter().find(|store| store.has(context)) {
+        Some(store) => Arc::clone(&store.store),
+        None => Arc::new(Disabled),
+    }
 }
 
 /// The store of accounts.
-pub(crate) fn identity_store(stores: &[OpenStore]) -> Result<Arc<dyn Store<dyn IdentityUnit>>, Exit> {
-    Ok(store_of(stores, Context::Identity)?)
+pub(crate) fn identity_store(stores: &[OpenStore]) -> Arc<dyn Store<dyn IdentityUnit>> {
+    store_of(stores, Context::Identity)
 }
 
 /// The use cases of accounts, for the command line.
 pub(crate) fn accounts(config: &Config, stores: &[OpenStore]) -> Result<Accounts, Exit> {
     let cache = Arc::new(PrincipalCache::new(Duration::ZERO));
     let (tokens, seal) = tokens(config)?;
-    let ports = account_ports(config, identity_store(stores)?, tokens, seal, Arc::new(Unobserved));
+    let ports = account_ports(config, identity_store(stores), tokens, seal, Arc::new(Unobserved));
     Ok(Accounts::new(ports, cache, accounts_config(config)))
 }
 
@@ -187,7 +194,7 @@ pub(crate) fn accounts(config: &Config, stores: &[OpenStore]) -> Result<Accounts
 pub(crate) fn users(config: &Config, stores: &[OpenStore]) -> Result<AccountAdministration, Exit> {
     let cache = Arc::new(PrincipalCache::new(Duration::ZERO));
     let (tokens, seal) = tokens(config)?;
-    let ports = account_ports(config, identity_store(stores)?, tokens, seal, Arc::new(Unobserved));
+    let ports = account_ports(config, identity_store(stores), tokens, seal, Arc::new(Unobserved));
     let policy = accounts_config(config).password_policy;
     Ok(AccountAdministration::new(ports, cache, policy))
 }
@@ -231,11 +238,14 @@ pub(crate) fn api(
     stopping: Stopping,
     observer: Arc<dyn Observer>,
 ) -> Result<(Api, Arc<dyn ErasureWork>), Exit> {
-    let (identity, chat) = (store_of(stores, Context::Identity)?, store_of(stores, Context::Chat)?);
-    let probes: Vec<(&'static str, Arc<dyn Probe>)> = vec![
-        (Context::Identity.name(), Arc::clone(&identity) as Arc<dyn Probe>),
-        (Context::Chat.name(), Arc::clone(&chat) as Arc<dyn Probe>),
-    ];
+    let (identity, chat) = (store_of(stores, Context::Identity), store_of(stores, Context::Chat));
+    let probe = |context: &Context| (context.name(), store_of(stores, *context) as Arc<dyn Probe>);
+    let probes = config.databases.keys().map(probe).collect();
+    // A context that is disabled has no store from which rows could be erased.
+    let mut erasable: Vec<Arc<dyn ErasableContext>> = Vec::new();
+    if config.databases.contains_key(&Context::Chat) {
+        erasable.push(Arc::new(ChatErasure::new(chat.clone())));
+    }
     let (tokens, seal) = tokens(config)?;
     let cache = Arc::new(PrincipalCache::new(config.identity.principal_cache_ttl));
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));
@@ -267,7 +277,7 @@ pub(crate) fn api(
     let erasures = Arc::new(AccountErasures::new(
         account_ports.clone(),
         Arc::clone(&cache),
-        vec![Arc::new(ChatErasure::new(chat.clone()))],
+        erasable,
         config.identity.principal_cache_ttl,
     ));
     let api = Api {

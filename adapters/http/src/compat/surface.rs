@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use larder_domain::Instant;
-use poem::endpoint::{BoxEndpoint, make};
+use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem::http::header::{HeaderName, HeaderValue, LINK};
 use poem::{EndpointExt, Response};
@@ -14,7 +14,8 @@ use poem_openapi::registry::{MetaApi, MetaOperation, Registry};
 
 use super::CompatOptions;
 use super::failure::{Form, Refused};
-use crate::problem::{Code, Problem, header_of};
+use crate::docs::route_not_found;
+use crate::problem::header_of;
 
 /// Where the surface is complete unless configured otherwise, and in the document.
 pub(super) const DEFAULT_MOUNT: &str = "/compat";
@@ -128,8 +129,7 @@ impl<T: OpenApi> OpenApi for Surface<T> {
                     // A path that is not served may have other methods, or be an id for a native operation. It is 404 all the same.
                     let endpoint = match is_enabled {
                         true => Arc::clone(&operation).boxed(),
-                        false => make(async |_| Err::<Response, poem::Error>(Problem::new(Code::RouteNotFound).into()))
-                            .boxed(),
+                        false => route_not_found(),
                     };
                     routes.entry(path.clone()).or_default().insert(method.clone(), endpoint);
                 }

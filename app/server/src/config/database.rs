@@ -56,6 +56,16 @@ pub enum StoreTarget {
 }
 
 impl StoreTarget {
+    /// The passwords with which it is reached.
+    pub(super) fn passwords(&self) -> impl Iterator<Item = SecretString> {
+        let target = self.as_pg_sqlx().or(self.as_pg_tokio());
+        let servers = target
+            .into_iter()
+            .flat_map(|target| [Some(&target.server), target.migrate.as_ref()]);
+        let passwords = servers.flatten().filter_map(|server| server.password.as_ref());
+        passwords.map(|password| password.expose().into())
+    }
+
     /// The target of a store that is reached through sqlx.
     pub(crate) fn as_pg_sqlx(&self) -> Option<&PostgresTarget> {
         match self {
@@ -484,6 +494,8 @@ impl<'a> Resolver<'a> {
     fn parse(&mut self, url: &Found<SecretString>) -> Option<Address> {
         match url::parse(url.value.expose_secret()) {
             Ok(address) => {
+                let password = url::encoded_password(url.value.expose_secret());
+                self.reader.secrets.extend(password.map(SecretString::from));
                 if let Address::Postgres(address) = &address {
                     for name in &address.parameters.dropped {
                         let text = format!("the parameter {name} has no effect; see pool.prepared");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use figment::value::{Dict, Value};
 use larder_domain::identity::IssuerPolicy;
 use larder_security::{ExternalAlgorithm, ExternalIssuer, ExternalTokens, IssuerKeys, JwksAddress};
+use secrecy::SecretString;
 
 use super::problem::Problem;
 use super::reader::Reader;
@@ -42,6 +43,16 @@ pub struct IssuerConfig {
     pub issuer: ExternalIssuer,
     /// What becomes of their subjects.
     pub policy: IssuerPolicy,
+}
+
+impl IssuerConfig {
+    /// The secret that is shared with it.
+    pub(super) fn secret(&self) -> Option<SecretString> {
+        match &self.issuer.keys {
+            IssuerKeys::Secret(secret) => Some(secret.clone()),
+            IssuerKeys::Published(_) => None,
+        }
+    }
 }
 
 /// Reads and checks the list. `own` is the `iss` of our own tokens.

@@ -30,6 +30,7 @@ use larder_http::{Origin, ServerOptions};
 use larder_migrations::Context;
 use larder_security::{JwtAlgorithm, JwtConfig, JwtKey, JwtTokens, KeyMaterial};
 use larder_services::identity::SignUpMode;
+use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
 use crate::libpq;
@@ -43,7 +44,7 @@ pub use source::{Flag, Inputs};
 
 pub(crate) use external_issuer::EXTERNAL_ISSUERS;
 pub(crate) use problem::Problem;
-pub(crate) use source::variable_of;
+pub(crate) use source::{MASK, variable_of};
 
 use problem::Problems;
 use reader::{Reader, Shown};
@@ -90,6 +91,8 @@ pub struct Config {
     /// Every key that was set, once for each place where it was set; of one key the place that counts is the first.
     pub given: Vec<(String, String)>,
     effective: Vec<Shown>,
+    /// What was set for keys whose value is never shown.
+    secrets: Vec<SecretString>,
 }
 
 /// `[http]`.
@@ -266,12 +269,36 @@ impl Config {
             warnings: reader.problems.warnings.iter().map(Problem::to_string).collect(),
             given,
             effective: reader.effective,
+            secrets: reader.secrets,
         })
     }
 
     /// The configuration in effect as TOML, secrets masked (`CF-56`). With origins each line says where its value came from.
     pub fn to_toml(&self, with_origins: bool) -> String {
         print::toml(&self.effective, with_origins)
+    }
+
+    /// The names of the contexts that have no store and whose paths are not there.
+    pub fn disabled_contexts(&self) -> impl Iterator<Item = &'static str> {
+        let all = Context::ALL.iter();
+        all.filter(|context| !self.databases.contains_key(context))
+            .map(|context| context.name())
+    }
+
+    /// Every secret, each in every form in which it was set or is used.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let mut secrets = self.secrets.clone();
+        for database in self.databases.values() {
+            secrets.extend(database.store.passwords());
+        }
+        for key in &self.identity.jwt.keys {
+            let bytes = key.material.to_bytes();
+            if let Ok(text) = std::str::from_utf8(bytes.expose_secret()) {
+                secrets.push(text.into());
+            }
+        }
+        secrets.extend(self.identity.external_issuers.iter().filter_map(IssuerConfig::secret));
+        secrets
     }
 
     /// The same as JSON.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use larder_migrations::Context;
+use secrecy::SecretString;
 
 use super::problem::{Problem, Problems};
 use super::setting::Setting;
@@ -51,6 +52,8 @@ pub(crate) struct Reader {
     pub(crate) problems: Problems,
     /// Keys in the order in which they were read.
     pub(crate) effective: Vec<Shown>,
+    /// Passwords as they stand in addresses.
+    pub(crate) secrets: Vec<SecretString>,
 }
 
 impl Reader {
@@ -60,6 +63,7 @@ impl Reader {
             known: BTreeSet::new(),
             problems,
             effective: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 

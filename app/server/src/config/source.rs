@@ -330,15 +330,15 @@ impl Variables {
 /// What a file of variables holds (`CF-03`).
 fn read_env_file(file: &Path, problems: &mut Problems) -> Vec<(String, Variable)> {
     let shown = file.display();
-    let items = match dotenvy::from_path_iter(file) {
-        Ok(items) => items,
+    let text = match fs::read_to_string(file) {
+        Ok(text) => literal(&text),
         Err(error) => {
             problems.add(Problem::new(format!("{shown} can't be read: {error}")));
             return Vec::new();
         }
     };
     let mut variables = Vec::new();
-    for item in items {
+    for item in dotenvy::from_read_iter(text.as_bytes()) {
         match item {
             Ok((_, text)) if text.is_empty() => {}
             Ok((name, text)) => {
@@ -350,11 +350,26 @@ fn read_env_file(file: &Path, problems: &mut Problems) -> Vec<(String, Variable)
             }
             // The error quotes the line, and with it perhaps a secret.
             Err(_) => problems.add(Problem::new(format!(
-                "{shown} has a line that is not NAME=VALUE (quote a value that has spaces or any of ' \" $ #)"
+                "{shown} has a line that is not NAME=VALUE (put a value that has spaces or any of ' \" \\ # into quotes)"
             ))),
         }
     }
     variables
+}
+
+/// With every `$` meaning itself. dotenvy would put other variables in, and cut a password in two.
+fn literal(text: &str) -> String {
+    let lines = text.trim_start_matches('\u{feff}').split_inclusive('\n').map(|line| {
+        let is_quoted = line
+            .split_once('=')
+            .is_some_and(|(_, value)| value.trim_start().starts_with('\''));
+        if is_quoted {
+            line.to_owned()
+        } else {
+            line.replace("\\$", "$").replace('$', "\\$")
+        }
+    });
+    lines.collect()
 }
 
 fn read_alias(alias: &Alias, variables: &Variables, candidates: &mut Vec<Candidate>, problems: &mut Problems) {

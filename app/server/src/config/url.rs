@@ -1,7 +1,7 @@
 //! Addresses of stores (`CF-20` to `CF-24`, `CF-30`). Nothing is guessed, and no piece of an address is repeated in an error.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -101,17 +101,23 @@ pub(crate) fn parse(url: &str) -> Result<Address, UrlError> {
 
 /// The address with its password masked; an unreadable one is hidden whole (`CF-56`).
 pub(crate) fn mask(url: &str) -> String {
-    if parse(url).is_err() {
-        return "<unparsable>".to_owned();
+    match (parse(url), password_at(url)) {
+        (Err(_), _) => "<unparsable>".to_owned(),
+        (Ok(_), None) => url.to_owned(),
+        (Ok(_), Some(at)) => format!("{}{MASK}{}", &url[..at.start], &url[at.end..]),
     }
-    let Some((head, tail)) = url.split_once('@') else {
-        return url.to_owned();
-    };
-    let user_starts = head.find("//").map_or(0, |at| at + 2);
-    match head[user_starts..].split_once(':') {
-        Some((user, _)) => format!("{}{user}:{MASK}@{tail}", &head[..user_starts]),
-        None => url.to_owned(),
-    }
+}
+
+/// The password of a readable address as it stands there.
+pub(crate) fn encoded_password(url: &str) -> Option<&str> {
+    Some(&url[password_at(url)?]).filter(|password| !password.is_empty())
+}
+
+fn password_at(url: &str) -> Option<Range<usize>> {
+    let end = url.find('@')?;
+    let user = url.find("//")? + 2;
+    let colon = url.get(user..end)?.find(':')?;
+    Some(user + colon + 1..end)
 }
 
 fn sqlite(rest: &str) -> Result<Address, UrlError> {

@@ -15,6 +15,7 @@ mod account;
 mod administration;
 mod api_token;
 mod cli;
+mod configuration;
 mod conversation;
 mod deny;
 mod erasure;

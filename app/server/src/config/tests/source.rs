@@ -151,6 +151,17 @@ fn cf_03_a_file_of_variables_counts_where_it_is_named() {
     let mut given = Given::new(&[]);
     given.inputs.env_file = Some(given.folder.path().join("missing.env"));
     assert!(given.refused().contains("missing.env"));
+    // Every character of a password means itself.
+    for (line, password) in [
+        ("pa$word$$x", "pa$word$$x"),
+        ("\"a b ${HOME} \\\" #\"", "a b ${HOME} \" #"),
+        ("'a $HOME \\ \" #'", "a $HOME \\ \" #"),
+    ] {
+        let text = format!("LARDER_DATABASE__HOST=localhost\nLARDER_DATABASE__PASSWORD={line}\n");
+        let config = Given::new(&[]).env_file(&text).ok();
+        let found = postgres(chat(&config)).server.password.as_ref().unwrap();
+        assert_eq!(found.expose(), password, "{line}");
+    }
     // Without being named it is not read.
     let given = Given::new(&[]).env_file("DB_POOL_SIZE=ten");
     let inputs = Inputs {

@@ -2,7 +2,7 @@ use std::thread;
 
 use tokio::runtime::Builder;
 use tokio_postgres::config::Host;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use super::until;
 
@@ -40,6 +40,58 @@ impl Database {
         let password = String::from_utf8_lossy(self.server.get_password().unwrap_or_default()).into_owned();
         let (host, _) = self.address();
         format!("postgres://{user}:{password}@{host}:{port}/{}", self.name)
+    }
+
+    /// The parts of that address, each with the key that sets it.
+    pub(crate) fn parts(&self) -> [(&'static str, String); 5] {
+        let (host, port) = self.address();
+        let user = self.server.get_user().unwrap_or_default();
+        [
+            ("HOST", host),
+            ("PORT", port.to_string()),
+            ("NAME", self.name.clone()),
+            ("USER", user.to_owned()),
+            ("PASSWORD", self.password()),
+        ]
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first column of what a query answers.
+    pub(crate) async fn query(&self, statement: &str) -> Vec<String> {
+        let mut database = self.server.clone();
+        database.dbname(&self.name).application_name("the test itself");
+        let (client, connection) = database
+            .connect(NoTls)
+            .await
+            .expect("the PostgreSQL of the tests answers");
+        let connection = tokio::spawn(connection);
+        let rows = client.simple_query(statement).await.expect("the query works");
+        drop(client);
+        connection.await.expect("no panic").expect("the connection ends well");
+        let values = rows.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
+            _ => None,
+        });
+        values.collect()
+    }
+
+    /// Another user of the server who owns nothing, dropped with the value.
+    pub(crate) async fn role(&self, password: &str) -> Role {
+        let role = Role {
+            name: format!("larder_e2e_{}", random_hex()),
+            server: self.server.clone(),
+        };
+        let password = password.replace('\'', "''");
+        execute(
+            &self.server,
+            &format!("CREATE ROLE {} LOGIN PASSWORD '{password}'", role.name),
+        )
+        .await;
+        role
     }
 
     /// The password in that address.
@@ -133,15 +185,37 @@ impl Session {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let (server, statement) = (self.server.clone(), format!("DROP DATABASE {} WITH (FORCE)", self.name));
-        // A runtime of its own, since the test's is busy being dropped.
-        let dropped = thread::spawn(move || {
-            let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(execute(&server, &statement));
-        })
-        .join();
-        assert!(dropped.is_ok() || thread::panicking(), "the test database is dropped");
+        execute_at_the_end(&self.server, format!("DROP DATABASE {} WITH (FORCE)", self.name));
     }
+}
+
+/// A user of the server.
+pub(crate) struct Role {
+    name: String,
+    server: Config,
+}
+
+impl Role {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        execute_at_the_end(&self.server, format!("DROP ROLE {}", self.name));
+    }
+}
+
+fn execute_at_the_end(server: &Config, statement: String) {
+    let server = server.clone();
+    // A runtime of its own, since the test's is busy being dropped.
+    let done = thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(execute(&server, &statement));
+    })
+    .join();
+    assert!(done.is_ok() || thread::panicking(), "what the test made is dropped");
 }
 
 async fn execute(server: &Config, statement: &str) {

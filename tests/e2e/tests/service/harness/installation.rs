@@ -87,6 +87,29 @@ impl Installation {
         self.variables.insert(name.to_owned(), value.to_owned());
     }
 
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.variables.remove(name);
+    }
+
+    /// The folder in which its processes run.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What would differ if a command had changed the store: the file's bytes, or the names of everything in the database.
+    pub(crate) async fn state(&self) -> Vec<String> {
+        let Some(database) = &self.database else {
+            let file = self.data_folder().join("larder-development.db");
+            return std::fs::read(file)
+                .map(|bytes| format!("{bytes:?}"))
+                .into_iter()
+                .collect();
+        };
+        let names = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)' \
+                     UNION ALL SELECT oid || ' ' || relname || ' ' || relfilenode FROM pg_class ORDER BY 1";
+        database.query(names).await
+    }
+
     pub(crate) fn data_folder(&self) -> PathBuf {
         self.folder.path().join("data")
     }
